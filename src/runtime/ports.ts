@@ -128,7 +128,9 @@ export interface Network {
     serve: (
       from: PeerId,
       bytes: Uint8Array,
-      answer: (reply: { readonly chunks: readonly Uint8Array[] } | { readonly refusal: Refusal }) => void,
+      answer: (
+        reply: { readonly chunks: readonly Uint8Array[] } | { readonly refusal: Refusal },
+      ) => void,
     ) => void,
   ): void
   /** Called with the connected peers whenever they change. */
