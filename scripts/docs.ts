@@ -1,0 +1,41 @@
+/**
+ * Writes the reference pages that are made from tables, or compares them with what is there.
+ *
+ *   src/<room>/refusals.ts, src/base/refusal.ts  ->  docs/errors.md
+ *   src/governance/params.ts                     ->  docs/reference/params.md
+ *
+ * Usage: node dist/scripts/docs.js [--check]
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import { errorsPage } from './docs/errors.ts'
+import { paramsPage } from './docs/params.ts'
+import { ROOT } from './docs/root.ts'
+
+/** Each page with the function that writes it; `undefined` while its table does not exist. */
+const PAGES: readonly (readonly [string, () => Promise<string | undefined>])[] = [
+  ['docs/errors.md', errorsPage],
+  ['docs/reference/params.md', paramsPage],
+]
+
+const compareOnly = process.argv.includes('--check')
+const stale: string[] = []
+
+for (const [page, write] of PAGES) {
+  const text = await write()
+  if (text === undefined) continue
+  const path = join(ROOT, page)
+  const present = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  if (present === text) continue
+  stale.push(page)
+  if (compareOnly) continue
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
+for (const page of stale) {
+  process.stderr.write(compareOnly ? `${page} is out of date: npm run docs\n` : `wrote ${page}\n`)
+}
+if (compareOnly && stale.length > 0) process.exitCode = 1
