@@ -24,8 +24,6 @@ const NATIVE = join(ROOT, 'native')
 const NATIVE_BUILD = join(ROOT, 'build/native')
 const ADDON = join(NATIVE_BUILD, 'blocktorch.node')
 const NODE_ADDON_API = join(ROOT, 'node_modules/node-addon-api')
-/** The CMake target of everything that needs neither Node nor npm. */
-const CORE_TARGET = 'blocktorch_core'
 const APT = 'sudo apt-get install -y g++ make cmake'
 
 /** A set-up that cannot go on, with what to do about it. */
@@ -166,10 +164,10 @@ async function cmake(args, what) {
   return output
 }
 
-async function configure(headers) {
+/** Without `napi` the addon is left out, and nothing that npm installs is needed. */
+async function configure(headers, napi) {
   const args = ['-S', NATIVE, '-B', NATIVE_BUILD, '-DCMAKE_BUILD_TYPE=Release']
-  const where = [`-DNODE_INCLUDE=${headers}`, `-DNAPI_INCLUDE=${NODE_ADDON_API}`]
-  await cmake([...args, ...where], 'configuring')
+  await cmake([...args, `-DNODE_INCLUDE=${headers}`, `-DNAPI_INCLUDE=${napi}`], 'configuring')
 }
 
 const jobs = () => ['--parallel', String(availableParallelism())]
@@ -177,10 +175,8 @@ const jobs = () => ['--parallel', String(availableParallelism())]
 /** Builds what needs nothing from npm, so that it overlaps `npm ci`. */
 async function buildCore(headers) {
   const started = performance.now()
-  await configure(headers)
-  const targets = await cmake(['--build', NATIVE_BUILD, '--target', 'help'], 'listing')
-  if (!targets.includes(CORE_TARGET)) return
-  await cmake(['--build', NATIVE_BUILD, '--target', CORE_TARGET, ...jobs()], 'the core')
+  await configure(headers, '')
+  await cmake(['--build', NATIVE_BUILD, ...jobs()], 'building the kernels')
   say(`[setup] native: kernels compiled, ${seconds(started)}`)
 }
 
@@ -188,7 +184,7 @@ async function buildNative(headers) {
   const started = performance.now()
   say('[setup] native: cmake')
   const wanted = nativeWanted(headers)
-  await configure(headers)
+  await configure(headers, NODE_ADDON_API)
   await cmake(['--build', NATIVE_BUILD, ...jobs()], 'building')
   writeFileSync(NATIVE_STAMP, wanted)
   say(`[setup] native: built, ${seconds(started)}`)
