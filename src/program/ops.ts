@@ -9,9 +9,15 @@
  * Source: docs/reference/numerics.md, section 6, which gives each loop.
  */
 
-import { addF32, mulF32, scaleF32, sgdF32, subF32 } from './semantics/arithmetic.ts'
 import { argmaxF32, argmaxS8, argmaxS32 } from './semantics/argmax.ts'
-import { addS32, dequantiseS8, dequantiseS32, quantiseF32, requantise } from './semantics/integer.ts'
+import { addF32, mulF32, scaleF32, sgdF32, subF32 } from './semantics/arithmetic.ts'
+import {
+  addS32,
+  dequantiseS8,
+  dequantiseS32,
+  quantiseF32,
+  requantise,
+} from './semantics/integer.ts'
 import { matmulF32, matmulS8 } from './semantics/matmul.ts'
 import { reluF32, reluGradF32, reluS8, transposeF32, transposeS8 } from './semantics/pointwise.ts'
 import { softmaxF32, sumLastF32, sumRowsF32 } from './semantics/reduce.ts'

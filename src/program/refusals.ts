@@ -45,7 +45,7 @@ export const REFUSALS: RefusalTable = {
   },
   attribute_out_of_range: {
     meaning: 'An attribute is outside the range of the op.',
-    remedy: 'See the range in docs/reference/numerics.md; integers are two\'s complement u64.',
+    remedy: "See the range in docs/reference/numerics.md; integers are two's complement u64.",
   },
   dtype_unknown: {
     meaning: 'No element type has this number.',
@@ -92,7 +92,7 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Use fold for integer programs and replay for f32 programs.',
   },
   tensor_length: {
-    meaning: 'The bytes do not have the length of the tensor\'s type.',
+    meaning: "The bytes do not have the length of the tensor's type.",
     remedy: 'Give elements x element size bytes, row-major and little-endian.',
   },
 }

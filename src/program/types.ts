@@ -54,10 +54,12 @@ export type AttributeRule =
   | { readonly kind: 'int'; readonly name: string; readonly min: bigint; readonly max: bigint }
   | { readonly kind: 'f32'; readonly name: string; readonly sign: 'any' | 'positive' }
 
-/** `count` consecutive elements from `start`. */
+/** `count` consecutive elements from `start`, and the same again every `stride`, `times` in all. */
 export interface ElementRun {
   readonly start: number
   readonly count: number
+  readonly times: number
+  readonly stride: number
 }
 
 /**

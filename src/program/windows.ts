@@ -9,11 +9,7 @@
 import { elementCount, lastAxis } from './shape.ts'
 import type { ArgWindow, ElementRun, TensorType, Window } from './types.ts'
 
-export type WindowRule = (
-  element: number,
-  args: readonly TensorType[],
-  out: TensorType,
-) => Window
+export type WindowRule = (element: number, args: readonly TensorType[], out: TensorType) => Window
 
 /** Quotient and remainder of whole numbers below 2^53. */
 function divide(value: number, by: number): readonly [number, number] {
@@ -21,12 +17,16 @@ function divide(value: number, by: number): readonly [number, number] {
   return [(value - remainder) / by, remainder]
 }
 
+function once(start: number, count: number): ElementRun {
+  return { start, count, times: 1, stride: 0 }
+}
+
 function one(element: number): ArgWindow {
-  return { runs: [{ start: element, count: 1 }], dims: [1] }
+  return { runs: [once(element, 1)], dims: [1] }
 }
 
 function rowOf(row: number, length: number): ArgWindow {
-  return { runs: [{ start: row * length, count: length }], dims: [1, length] }
+  return { runs: [once(row * length, length)], dims: [1, length] }
 }
 
 /** Row m of A against row n of B. */
@@ -67,7 +67,7 @@ export const transposeWindow: WindowRule = (element, _args, out) => {
   const [rows, columns] = out.dims as readonly [number, number]
   const [row, column] = divide(element, columns)
   return {
-    args: [{ runs: [{ start: column * rows + row, count: 1 }], dims: [1, 1] }],
+    args: [{ runs: [once(column * rows + row, 1)], dims: [1, 1] }],
     dims: [1, 1],
     at: 0,
   }
@@ -76,7 +76,6 @@ export const transposeWindow: WindowRule = (element, _args, out) => {
 /** The column that the element was reduced from. */
 export const columnWindow: WindowRule = (element, args) => {
   const [rows, columns] = (args[0] as TensorType).dims as readonly [number, number]
-  const runs: ElementRun[] = []
-  for (let row = 0; row < rows; row++) runs.push({ start: row * columns + element, count: 1 })
-  return { args: [{ runs, dims: [rows, 1] }], dims: [1], at: 0 }
+  const column = { start: element, count: 1, times: rows, stride: columns }
+  return { args: [{ runs: [column], dims: [rows, 1] }], dims: [1], at: 0 }
 }
