@@ -3,6 +3,7 @@
  *
  *   src/<room>/refusals.ts, src/base/refusal.ts  ->  docs/errors.md
  *   src/governance/params.ts                     ->  docs/reference/params.md
+ *   src/cli/catalogue.ts                         ->  docs/reference/cli.md
  *
  * Usage: node dist/scripts/docs.js [--check]
  */
@@ -10,14 +11,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { cliPage } from './docs/cli.ts'
 import { errorsPage } from './docs/errors.ts'
 import { paramsPage } from './docs/params.ts'
 import { ROOT } from './docs/root.ts'
 
 /** Each page with the function that writes it; `undefined` while its table does not exist. */
-const PAGES: readonly (readonly [string, () => Promise<string | undefined>])[] = [
+const PAGES: readonly (readonly [
+  string,
+  () => string | undefined | Promise<string | undefined>,
+])[] = [
   ['docs/errors.md', errorsPage],
   ['docs/reference/params.md', paramsPage],
+  ['docs/reference/cli.md', cliPage],
 ]
 
 const compareOnly = process.argv.includes('--check')

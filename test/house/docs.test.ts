@@ -4,6 +4,7 @@ import { strict as check } from 'node:assert'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { cliPage } from '../../scripts/docs/cli.ts'
 import { errorsPage, refusalTables } from '../../scripts/docs/errors.ts'
 import { paramsPage } from '../../scripts/docs/params.ts'
 import { filesUnder, ROOT, readSource, readText } from './tree.ts'
@@ -97,6 +98,7 @@ describe('the documents', () => {
 
   it('are generated from the tables that the code reads', async () => {
     check.equal(readText('docs/errors.md'), await errorsPage())
+    check.equal(readText('docs/reference/cli.md'), cliPage())
     const params = await paramsPage()
     if (params !== undefined) check.equal(readText('docs/reference/params.md'), params)
   })

@@ -1,0 +1,22 @@
+/** Refusal codes of the runtime's adapters: files of keys. */
+
+import type { RefusalTable } from '../base/refusal.ts'
+
+export const REFUSALS: RefusalTable = {
+  key_file_exists: {
+    meaning: 'A key file is already there, and keys are never overwritten.',
+    remedy: 'Choose another name, or move the old file away once you are sure nothing uses it.',
+  },
+  key_file_missing: {
+    meaning: 'There is no key file at this path.',
+    remedy: 'Make one with `tb-cli keys new`, or restore it from its back-up.',
+  },
+  key_file_open_to_others: {
+    meaning: 'Other users of this machine can read the key file.',
+    remedy: 'Run `chmod 600` on it, and replace the key if somebody may have read it.',
+  },
+  key_file_malformed: {
+    meaning: 'The file does not hold an Ed25519 key pair that fits together.',
+    remedy: 'Restore it from its back-up; a key file is not meant to be edited.',
+  },
+}
