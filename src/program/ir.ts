@@ -42,8 +42,8 @@ export const OPS_MAX = 4096
 export const OUTPUTS_MAX = 16
 export const ARGS_MAX = 8
 export const ATTRS_MAX = 16
-/** Bytes of all inputs, weights and op outputs together: 8 GiB. */
-export const PROGRAM_TENSORS_BYTES_MAX: number = 8 * 1024 * 1024 * 1024
+/** Bytes of all inputs, weights and op outputs together: 4 GiB. */
+export const PROGRAM_TENSORS_BYTES_MAX: number = 4 * 1024 * 1024 * 1024
 
 export const TensorTypeCodec: Codec<TensorType> = container({
   dtype: u8,

@@ -91,6 +91,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'This kind of verification is not offered yet.',
     remedy: 'Use fold for integer programs and replay for f32 programs.',
   },
+  differentiation_unsupported: {
+    meaning: 'A gradient was asked for through an op or a broadcast that has no gradient rule.',
+    remedy: 'Use ops with a rule in src/program/autograd.ts, or write the gradient by hand.',
+  },
   tensor_length: {
     meaning: "The bytes do not have the length of the tensor's type.",
     remedy: 'Give elements x element size bytes, row-major and little-endian.',
