@@ -35,7 +35,7 @@ import {
 } from '../profiles.ts'
 import { messageId, PAYLOAD_BYTES_MAX, TOPICS, topicName, topicsByName } from '../topics.ts'
 import type { InboundGuard } from './inbound-guard.ts'
-import type { GossipStreams } from './zombie-watch.ts'
+import { type GossipStreams, GRAYLIST_BELOW } from './zombie-watch.ts'
 
 /** What the public type of the service hides. */
 export type GossipService = GossipSub &
@@ -123,7 +123,7 @@ export function gossipService(
     scoreThresholds: {
       gossipThreshold: -500,
       publishThreshold: -1000,
-      graylistThreshold: -2500,
+      graylistThreshold: GRAYLIST_BELOW,
       acceptPXThreshold: 1000,
       opportunisticGraftThreshold: 2,
     },

@@ -17,7 +17,6 @@ import type { PeerId as Libp2pPeerId, PrivateKey } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 
@@ -27,20 +26,14 @@ import type { DurationMs } from '../../base/time.ts'
 import type { Blame, Logger, Meter, Network, PeerId, Topic } from '../../runtime/ports.ts'
 import { contextOf } from '../answers.ts'
 import { goodbyeFor, PeerScores } from '../peer-score.ts'
-import {
-  type PeerProfile,
-  type PeerProfileName,
-  PROFILES,
-  STREAM_WINDOW_FIRST_BYTES,
-  STREAM_WINDOW_LAST_BYTES,
-  STREAMS_PER_CONNECTION_MAX,
-} from '../profiles.ts'
+import { type PeerProfile, type PeerProfileName, PROFILES } from '../profiles.ts'
 import { type BlobReader, type BlobSink, fetchBlob, serveBlobs } from './blobs.ts'
 import { Discovery } from './discovery.ts'
 import { type GossipService, gossipService, JudgedGossip } from './gossip.ts'
 import { Handshake } from './handshake.ts'
 import { loadIdentity } from './identity.ts'
 import { InboundGuard } from './inbound-guard.ts'
+import { boundedYamux } from './muxer.ts'
 import { Streams } from './streams.ts'
 import { watchZombies } from './zombie-watch.ts'
 
@@ -219,17 +212,7 @@ class Node {
       addresses: { listen: [...listen] },
       transports: [tcp({ backlog: 128 }), ...(extraTransports ?? [])],
       connectionEncrypters: [noise()],
-      streamMuxers: [
-        yamux({
-          maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
-          maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
-          // At the top level these two are ignored; only here do they bound a paused stream.
-          streamOptions: {
-            initialStreamWindowSize: STREAM_WINDOW_FIRST_BYTES,
-            maxStreamWindowSize: STREAM_WINDOW_LAST_BYTES,
-          },
-        }),
-      ],
+      streamMuxers: [boundedYamux()],
       connectionManager: {
         maxConnections: profile.connectionsMax,
         inboundConnectionThreshold: profile.inboundConnectionsPerSec,
@@ -304,6 +287,7 @@ class Node {
   #cut(peer: PeerId, reason: string): void {
     this.#options.meter.add('p2p_hangups_total', 1, { reason })
     this.#options.logger.warn('p2p_hung_up', { peer, reason })
+    if (reason === 'gossip_graylisted') this.blame(peer, 'fatal', reason)
     for (const connection of this.#parts().host.getConnections()) {
       if (connection.remotePeer.toString() === peer) connection.abort(new Error(reason))
     }

@@ -132,6 +132,13 @@ export function pause(stream: Stream): void {
   if (stream.status === 'open' && stream.readStatus === 'readable') stream.pause()
 }
 
+/** Gives the stream its window back; a stream that closed meanwhile still gives what it held. */
 export function resume(stream: Stream): void {
-  if (stream.readStatus === 'paused') stream.resume()
+  if (stream.readStatus !== 'paused') return
+  try {
+    stream.resume()
+  } catch (error) {
+    // The bytes were given before the window update failed on a closed connection.
+    stream.abort(error as Error)
+  }
 }

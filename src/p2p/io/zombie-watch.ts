@@ -6,8 +6,9 @@
  * does a peer whose inbound stream broke. Closing the connection lets either side start afresh.
  *
  *   connected, no stream yet --grace--> hung up
- *   stream was there, is gone --------> hung up
+ *   stream was there, is gone --------> hung up at once
  *   bytes wait, none leaves --stall---> hung up
+ *   gossip score beyond the graylist -> hung up and banned
  */
 
 import type { Libp2p } from 'libp2p'
@@ -27,12 +28,15 @@ interface RawStream {
 /** The inside of gossipsub that tells whether a peer can still be reached. */
 export interface GossipStreams {
   readonly peers: ReadonlyMap<string, unknown>
-  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  readonly streamsOutbound: Map<string, unknown>
+  readonly score: { score(peer: string): number }
 }
+
+/** Score below which gossipsub hears a peer no more; staying connected would help nobody. */
+export const GRAYLIST_BELOW: number = -2500
 
 interface Watched {
   readonly sinceMs: number
-  hadStream: boolean
   unsentBytes: number
   movedMs: number
 }
@@ -43,6 +47,10 @@ export function watchZombies(
   gossip: GossipStreams,
   hangUp: (peer: PeerId, reason: string) => void,
 ): () => void {
+  onLost(gossip.streamsOutbound, (peer) => {
+    const connected = host.getPeers().some((candidate) => candidate.toString() === peer)
+    if (connected && !gossip.streamsOutbound.has(peer)) hangUp(peer, 'gossip_stream_lost')
+  })
   const watched = new Map<PeerId, Watched>()
   const timer = setInterval(() => {
     const nowMs = performance.now()
@@ -51,7 +59,6 @@ export function watchZombies(
     for (const peer of connected) {
       const entry = watched.get(peer) ?? {
         sinceMs: nowMs,
-        hadStream: false,
         unsentBytes: 0,
         movedMs: nowMs,
       }
@@ -66,6 +73,16 @@ export function watchZombies(
   return () => clearInterval(timer)
 }
 
+/** Tells of each stream that gossipsub drops, after the turn in which it drops it. */
+function onLost(streams: Map<string, unknown>, tell: (peer: PeerId) => void): void {
+  const remove = streams.delete.bind(streams)
+  streams.delete = (peer) => {
+    const had = remove(peer)
+    if (had) setImmediate(() => tell(peer))
+    return had
+  }
+}
+
 function judge(
   entry: Watched,
   gossip: GossipStreams,
@@ -74,10 +91,9 @@ function judge(
 ): string | undefined {
   const outbound = gossip.streamsOutbound.get(peer)
   if (outbound === undefined || !gossip.peers.has(peer)) {
-    if (entry.hadStream) return 'gossip_stream_lost'
     return nowMs - entry.sinceMs > GRACE_MS ? 'gossip_never_opened' : undefined
   }
-  entry.hadStream = true
+  if (gossip.score.score(peer) < GRAYLIST_BELOW) return 'gossip_graylisted'
   const unsentBytes =
     (outbound as { readonly rawStream?: RawStream }).rawStream?.writeBufferLength ?? 0
   if (unsentBytes === 0 || unsentBytes < entry.unsentBytes) entry.movedMs = nowMs
