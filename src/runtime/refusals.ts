@@ -1,4 +1,4 @@
-/** Refusal codes of the runtime's adapters: files of keys. */
+/** Refusal codes of the runtime's adapters: files of keys, the native addon. */
 
 import type { RefusalTable } from '../base/refusal.ts'
 
@@ -18,5 +18,9 @@ export const REFUSALS: RefusalTable = {
   key_file_malformed: {
     meaning: 'The file does not hold an Ed25519 key pair that fits together.',
     remedy: 'Restore it from its back-up; a key file is not meant to be edited.',
+  },
+  native_addon_missing: {
+    meaning: 'The native addon has not been built.',
+    remedy: 'Run `npm run setup`; it needs g++ or clang++, make and cmake.',
   },
 }

@@ -1,0 +1,96 @@
+/**
+ * What is said between the node and its children. Structured clones, one object a message; a child
+ * never sees a program but the verifier, which builds fraud proofs.
+ */
+
+import type { Refusal } from '../base/refusal.ts'
+import type { Wanted } from './gather.ts'
+
+/** How a fabric child is started: one JSON argument. */
+export interface FabricChildConfig {
+  readonly addonPath: string
+  readonly fabricPath: string
+  readonly blobFolder: string
+  /** 0: one for each core. */
+  readonly threads: number
+}
+
+export interface RunMessage {
+  readonly kind: 'run'
+  readonly runId: bigint
+  readonly table: Uint8Array
+  /** Inputs, then weights. */
+  readonly given: readonly Wanted[]
+  readonly opBytes: readonly number[]
+  /** The op that makes each program output. */
+  readonly outputOps: readonly number[]
+}
+
+export type ToFabric = RunMessage | { readonly kind: 'cancel'; readonly runId: bigint }
+
+/** The device of an opened fabric, as native code says it. */
+export interface DeviceFacts {
+  readonly fabric: string
+  readonly version: string
+  /** 0 CPU, 1 GPU, 2 other. */
+  readonly kind: number
+  readonly computeUnits: number
+  readonly memoryTotalBytes: number
+  readonly device: string
+  readonly vendor: string
+  readonly driver: string
+  readonly isa: string
+  readonly kernelDigest: Uint8Array
+}
+
+export type FromFabric =
+  | { readonly kind: 'ready'; readonly facts: DeviceFacts }
+  | { readonly kind: 'unusable'; readonly reason: string }
+  | {
+      readonly kind: 'done'
+      readonly runId: bigint
+      readonly opDigests: readonly Uint8Array[]
+      readonly outputDigest: Uint8Array
+      readonly manifestDigest: Uint8Array
+      /** Every blob written, the manifests included. */
+      readonly written: readonly Wanted[]
+      readonly micros: number
+      readonly allocBytes: number
+      readonly freeBytes: number
+    }
+  | { readonly kind: 'failed'; readonly runId: bigint; readonly refusal: Refusal }
+  | { readonly kind: 'cancelled'; readonly runId: bigint }
+
+export interface VerifyMessage {
+  readonly kind: 'verify'
+  readonly requestId: number
+  readonly verification: 'fold' | 'replay'
+  readonly receiptId: Uint8Array
+  readonly secret: Uint8Array
+  readonly table: Uint8Array
+  readonly programBytes: Uint8Array
+  readonly inputDigests: readonly Uint8Array[]
+  readonly outputDigest: Uint8Array
+  readonly traceRoot: Uint8Array
+  readonly manifestDigest: Uint8Array
+}
+
+export type FromVerifier =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'unusable'; readonly reason: string }
+  | { readonly kind: 'valid'; readonly requestId: number; readonly micros: number }
+  | {
+      readonly kind: 'invalid'
+      readonly requestId: number
+      readonly micros: number
+      readonly opIndex: number
+      readonly element: number
+      readonly fraudProof: Uint8Array | undefined
+    }
+  /** A blob that is not here, or whose file is damaged. */
+  | {
+      readonly kind: 'lacks'
+      readonly requestId: number
+      readonly blob: Wanted
+      readonly isDamaged: boolean
+    }
