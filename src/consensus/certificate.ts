@@ -25,7 +25,7 @@ import {
   type Vote,
   voteSigningDigest,
 } from './types.ts'
-import type { ValidatorSet } from './validator-set.ts'
+import type { ValidatorSet } from '../ledger/types/validator-set.ts'
 import { isQuorum, isSkip } from './vote-keeper.ts'
 
 /** Precondition: `votes` cast one claim for a value, each validator once. */

@@ -12,7 +12,7 @@
  * Source: protocol.md §2 (payload maxima), §3; background: arXiv 1807.04938, accountable variant.
  */
 
-import { fromHex, toHex } from '../base/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import {
   byteList,
   bytes32,
@@ -183,6 +183,20 @@ export function proposalBody(claim: ProposalClaim): ProposalBody {
   const blockId = fromHex(claim.value, 32)
   const validRound = claim.validRound + 1
   return { height, round, validRound, blockId, proposer, partsRoot, partsCount, bodyBytes }
+}
+
+/** The same proposal, whatever polka travels with it. */
+export function sameProposalClaim(left: ProposalClaim, right: ProposalClaim): boolean {
+  return (
+    left.height === right.height &&
+    left.round === right.round &&
+    left.validRound === right.validRound &&
+    left.value === right.value &&
+    left.proposer === right.proposer &&
+    left.partsCount === right.partsCount &&
+    left.bodyBytes === right.bodyBytes &&
+    equalBytes(left.partsRoot, right.partsRoot)
+  )
 }
 
 export function voteSigningDigest(genesisHash: Uint8Array, claim: VoteClaim): Uint8Array {

@@ -45,6 +45,7 @@ type WithoutToken<Effect> = Effect extends Slow ? Omit<Effect, 'token'> : never
 /** What completes each slow effect. */
 interface Completions {
   check: 'checked'
+  sign: 'signed'
   persist: 'persisted'
   journal: 'journalled'
   'replace-journal': 'journalled'

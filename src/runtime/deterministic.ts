@@ -67,9 +67,12 @@ interface Life {
   alive: boolean
 }
 
+/** Writes to one store or journal complete in the order they were asked for. */
 interface Disk {
   readonly values: Map<string, Uint8Array>
   readonly journals: Map<string, Uint8Array[]>
+  /** When the last write under way to each file completes, virtual milliseconds. */
+  readonly busyUntilMs: Map<string, number>
 }
 
 type GossipListener = Parameters<Network['onGossip']>[0]
@@ -119,7 +122,11 @@ export class World {
 
   /** Starts a life of `self`. Its disk outlives it: asking again for the same name is a restart. */
   ports(self: PeerId): WorldPorts {
-    const disk = this.#disks.get(self) ?? { values: new Map(), journals: new Map() }
+    const disk = this.#disks.get(self) ?? {
+      values: new Map(),
+      journals: new Map(),
+      busyUntilMs: new Map(),
+    }
     this.#disks.set(self, disk)
     const life: Life = { name: self, alive: true }
     const seat: Seat = {
@@ -146,6 +153,7 @@ export class World {
     const seat = this.#seats.get(name)
     assert(seat !== undefined, 'only a living node crashes')
     seat.life.alive = false
+    this.#disks.get(name)?.busyUntilMs.clear()
     this.#seats.delete(name)
     this.#announcePeers()
   }
@@ -210,21 +218,29 @@ export class World {
     }
   }
 
-  #syncDelay(): number {
-    return this.#rng.below(this.#faults.syncMsMax + 1)
+  #syncDelay(disk: Disk, file: string): number {
+    const free = Math.max(this.#nowMs, disk.busyUntilMs.get(file) ?? 0)
+    const done = free + this.#rng.below(this.#faults.syncMsMax + 1)
+    disk.busyUntilMs.set(file, done)
+    return done - this.#nowMs
   }
 
   #store(life: Life, disk: Disk): Store {
     const self = life.name
     return {
       write: (batch, done) => {
-        this.#schedule(`${self} write ${batch.length}`, this.#syncDelay(), life, () => {
-          for (const op of batch) {
-            if (op.op === 'put') disk.values.set(op.key, op.value)
-            else disk.values.delete(op.key)
-          }
-          done()
-        })
+        this.#schedule(
+          `${self} write ${batch.length}`,
+          this.#syncDelay(disk, 'store'),
+          life,
+          () => {
+            for (const op of batch) {
+              if (op.op === 'put') disk.values.set(op.key, op.value)
+              else disk.values.delete(op.key)
+            }
+            done()
+          },
+        )
       },
       get: (key, done) =>
         this.#schedule(`${self} get ${key}`, 0, life, () => done(disk.values.get(key))),
@@ -246,14 +262,14 @@ export class World {
     }
     return {
       append: (record, durable) =>
-        this.#schedule(`${life.name} append ${name}`, this.#syncDelay(), life, () => {
+        this.#schedule(`${life.name} append ${name}`, this.#syncDelay(disk, name), life, () => {
           records().push(record)
           durable()
         }),
       readAll: (done) =>
         this.#schedule(`${life.name} read ${name}`, 0, life, () => done([...records()])),
       replace: (fresh, durable) =>
-        this.#schedule(`${life.name} replace ${name}`, this.#syncDelay(), life, () => {
+        this.#schedule(`${life.name} replace ${name}`, this.#syncDelay(disk, name), life, () => {
           disk.journals.set(name, [...fresh])
           durable()
         }),

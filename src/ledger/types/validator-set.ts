@@ -15,8 +15,8 @@
  * Source: CometBFT spec/consensus/proposer-selection.md (the algorithm); protocol.md §3.
  */
 
-import { assert } from '../base/assert.ts'
-import { compareBytes, toHex } from '../base/bytes.ts'
+import { assert } from '../../base/assert.ts'
+import { compareBytes, toHex } from '../../base/bytes.ts'
 import {
   bytes32,
   type Codec,
@@ -25,9 +25,11 @@ import {
   hashTreeRoot,
   list,
   u64,
-} from '../base/codec.ts'
-import { VALIDATORS_MAX } from '../ledger/types/block.ts'
-import type { Round } from './types.ts'
+} from '../../base/codec.ts'
+import { VALIDATORS_MAX } from './block.ts'
+
+/** Round of consensus, from 0. */
+type Round = number
 
 const validator = container({
   /** Operator account. */
