@@ -73,7 +73,8 @@ export function syncFolder(folder: string): void {
 /** The bytes of a blob, or nothing when there is no such file. */
 export function readBlobFile(folder: string, digest: Uint8Array): Uint8Array | undefined {
   try {
-    return readFileSync(blobPath(folder, digest))
+    const { buffer, byteOffset, byteLength } = readFileSync(blobPath(folder, digest))
+    return new Uint8Array(buffer, byteOffset, byteLength)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
