@@ -65,7 +65,7 @@ export async function openHostile(
 }
 
 export async function closeHostile(): Promise<void> {
-  await Promise.all([...hosts].map((host) => host.stop()))
+  await Promise.all([...hosts].map(async (host) => host.stop()))
   hosts.clear()
 }
 
