@@ -57,6 +57,7 @@ export type FromFabric =
       readonly micros: number
       readonly allocBytes: number
       readonly freeBytes: number
+      readonly profile: readonly string[]
     }
   | { readonly kind: 'failed'; readonly runId: bigint; readonly refusal: Refusal }
   | { readonly kind: 'cancelled'; readonly runId: bigint }

@@ -59,6 +59,11 @@ export interface RunDone {
   readonly micros: number
   readonly allocBytes: number
   readonly freeBytes: number
+  /**
+   * Every allocation and release of the run in order, as `alloc <label> <bytes>` and
+   * `free <label> <bytes>`: normalised, so that two runs of one program agree.
+   */
+  readonly profile: readonly string[]
 }
 
 export type RunOutcome =

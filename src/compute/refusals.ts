@@ -63,8 +63,4 @@ export const REFUSALS: RefusalTable = {
     meaning: 'A file of the blob store could not be read or written.',
     remedy: 'Check permissions and health of the disk of the data folder.',
   },
-  blob_digest_mismatch: {
-    meaning: 'The bytes received do not hash to the name of the blob; they were thrown away.',
-    remedy: 'Fetch from another peer; the sender loses score.',
-  },
 }

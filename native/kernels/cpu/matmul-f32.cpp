@@ -1,6 +1,6 @@
 // matmul_f32: y[m,n] = sum over chunks of 512 of FMA chains over k, chunk sums added in order.
 //
-// A unit is a tile of 64 rows by 32 columns. Both operands are packed with the floor rule applied:
+// A unit is a tile of 128 rows by 32 columns. Both operands are packed with the floor rule applied:
 // the columns of B side by side, k outermost, so that one vector holds one k of many columns. Each
 // column keeps its own chain, and lanes never mix: the bits are those of the scalar loop.
 
@@ -17,7 +17,7 @@
 namespace kernels::cpu {
 namespace {
 
-constexpr size_t kTileRows = 64;
+constexpr size_t kTileRows = 128;
 constexpr size_t kTileColumns = 32;
 constexpr size_t kStepRows = 8;
 

@@ -101,7 +101,16 @@ function answerOf(
     micros: run.micros,
     allocBytes: run.allocBytes,
     freeBytes: run.freeBytes,
+    profile: profileOf(addon, runId),
   }
+}
+
+/** Runs follow one another, so what has been noted since the last one belongs to this one. */
+function profileOf(addon: NativeAddon, runId: bigint): string[] {
+  return addon
+    .fabricProfile()
+    .filter((line) => line.runId === runId)
+    .map(({ kind, label, bytes }) => `${kind} ${label} ${bytes}`)
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -207,7 +207,8 @@ class DeviceProcess {
 type RunAnswer = Exclude<FromFabric, { kind: 'ready' | 'unusable' }>
 
 function doneOf(job: FabricJob, message: Extract<RunAnswer, { kind: 'done' }>): RunOutcome {
-  const { opDigests, outputDigest, manifestDigest, micros, allocBytes, freeBytes } = message
+  const { opDigests, outputDigest, manifestDigest, micros, allocBytes, freeBytes, profile } =
+    message
   const lengths = opOutputBytes(job.program)
   const outputs = outputOps(job.program).map((op) => ({
     digest: opDigests[op] as Uint8Array,
@@ -222,6 +223,7 @@ function doneOf(job: FabricJob, message: Extract<RunAnswer, { kind: 'done' }>): 
     micros,
     allocBytes,
     freeBytes,
+    profile,
   }
 }
 

@@ -46,6 +46,7 @@ function done(): RunDone {
     micros: 1,
     allocBytes: 0,
     freeBytes: 0,
+    profile: [],
   }
 }
 

@@ -168,6 +168,8 @@ describe('fabric process', () => {
           check.ok(scene.blobs.has(digest))
         }
         check.equal(outcome.allocBytes, outcome.freeBytes)
+        check.equal(outcome.profile.length, 2 * named.program.ops.length)
+        check.deepEqual((await runDone(scene, named)).outcome.profile, outcome.profile)
       }
     }),
   )
