@@ -88,10 +88,10 @@ export type FromVerifier =
       readonly element: number
       readonly fraudProof: Uint8Array | undefined
     }
-  /** A blob that is not here, or whose file is damaged. */
+  /** A blob that is absent or damaged here, or that is whole and not what was signed. */
   | {
       readonly kind: 'lacks'
       readonly requestId: number
       readonly blob: Wanted
-      readonly isDamaged: boolean
+      readonly isToFetch: boolean
     }

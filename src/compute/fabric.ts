@@ -13,9 +13,6 @@
 import type { Refusal } from '../base/refusal.ts'
 import type { Program } from '../program/types.ts'
 
-/** Digests of all op outputs are at most 4,096 x 32 bytes. */
-export const MANIFEST_BYTES_MAX: number = 4096 * 32
-
 /** What a fabric says of itself once its device has passed the self-test. */
 export interface FabricManifest {
   /** At most 32 bytes of ASCII: it stands in receipts. */

@@ -68,11 +68,17 @@ export interface BlobWant extends Wanted {
 /** Brings a blob into the sink; undefined means that `complete` gave true. */
 export type BlobSource = (want: BlobWant, sink: BlobSink) => Promise<Refusal | undefined>
 
+export type Stored =
+  | { readonly kind: 'stored'; readonly digest: Uint8Array }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
 export interface BlobStore extends Blobs {
   readonly folder: string
   readonly limits: BlobLimits
   /** Bytes that may still be stored. */
   freeBytes(): number
+  /** As `put`, for callers that can pass on that there is no room. */
+  store(bytes: Uint8Array, done: (stored: Stored) => void): void
   /** Enters files that a child of this node has written. */
   adopt(written: readonly Wanted[]): void
   /** For the blob server. */
@@ -123,16 +129,18 @@ class FolderBlobs implements BlobStore {
   }
 
   put(bytes: Uint8Array, done: (digest: Uint8Array) => void): void {
+    this.store(bytes, (stored) => {
+      // The port has no refusal here: bytes of our own that cannot be kept end the process.
+      if (stored.kind === 'refused') throw new RefusalError(stored.refusal)
+      done(stored.digest)
+    })
+  }
+
+  store(bytes: Uint8Array, done: (stored: Stored) => void): void {
     this.#addon.blake3Async(bytes, (digest) => {
-      const hex = toHex(digest)
-      if (!this.#sizes.has(hex)) {
-        // The port has no refusal here: bytes of our own that cannot be kept end the process.
-        const refused = this.#noRoomFor(bytes.length)
-        if (refused !== undefined) throw new RefusalError(refused)
-        writeBlobFiles(this.folder, [{ digest, bytes }])
-        this.#enter(hex, bytes.length)
-      }
-      done(digest)
+      const refused = this.has(digest) ? undefined : this.#keep(digest, bytes)
+      if (refused === undefined) done({ kind: 'stored', digest })
+      else done({ kind: 'refused', refusal: refused })
     })
   }
 
@@ -194,6 +202,18 @@ class FolderBlobs implements BlobStore {
   read(digest: Uint8Array, from: number, lengthBytes: number): AsyncIterable<Uint8Array> {
     const end = from + lengthBytes - 1
     return createReadStream(blobPath(this.folder, digest), { start: from, end })
+  }
+
+  #keep(digest: Uint8Array, bytes: Uint8Array): Refusal | undefined {
+    const refused = this.#noRoomFor(bytes.length)
+    if (refused !== undefined) return refused
+    try {
+      writeBlobFiles(this.folder, [{ digest, bytes }])
+    } catch (error) {
+      return diskRefusal(error)
+    }
+    this.#enter(toHex(digest), bytes.length)
+    return undefined
   }
 
   #enter(hex: string, lengthBytes: number): void {

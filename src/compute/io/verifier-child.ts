@@ -42,17 +42,19 @@ interface Case {
 /** Leaves a verification that cannot go on without this blob. */
 class BlobLacking extends Error {
   readonly blob: Wanted
-  readonly isDamaged: boolean
+  /** False when it is here and whole, and not what was signed. */
+  readonly isToFetch: boolean
 
-  constructor(blob: Wanted, isDamaged: boolean) {
+  constructor(blob: Wanted, isToFetch: boolean) {
     super('a blob is lacking')
     this.blob = blob
-    this.isDamaged = isDamaged
+    this.isToFetch = isToFetch
   }
 }
 
 function main(config: FabricChildConfig): void {
-  process.on('disconnect', () => process.exit(0))
+  // At once: an orderly exit would wait for kernels that nobody waits for any more.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
   const addon = loadAddon(config.addonPath)
   installHash(nativeHash(addon))
   const facts = addon.openFabric(config.fabricPath, JSON.stringify({ threads: config.threads }))
@@ -63,8 +65,8 @@ function main(config: FabricChildConfig): void {
   process.on('message', (message: VerifyMessage) => {
     verify(caseOf(addon, config, message)).then(say, (error: unknown) => {
       if (!(error instanceof BlobLacking)) throw error
-      const { blob, isDamaged } = error
-      say({ kind: 'lacks', requestId: message.requestId, blob, isDamaged })
+      const { blob, isToFetch } = error
+      say({ kind: 'lacks', requestId: message.requestId, blob, isToFetch })
     })
   })
   say({ kind: 'ready' })
@@ -82,8 +84,7 @@ function caseOf(addon: NativeAddon, config: FabricChildConfig, message: VerifyMe
 /** The bytes of a blob; those of the right length only. */
 function read({ config }: Case, blob: Wanted): Uint8Array {
   const bytes = readBlobFile(config.blobFolder, blob.digest)
-  if (bytes === undefined) throw new BlobLacking(blob, false)
-  if (bytes.length !== blob.lengthBytes) throw new BlobLacking(blob, true)
+  if (bytes === undefined || bytes.length !== blob.lengthBytes) throw new BlobLacking(blob, true)
   return bytes
 }
 

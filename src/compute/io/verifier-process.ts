@@ -147,19 +147,19 @@ class ChildLanes implements VerifierProcess {
     }
     if (message.requestId !== this.#current?.message.requestId) return
     const trial = this.#release() as Trial
-    if (message.kind === 'lacks') this.#bring(trial, message.blob, message.isDamaged)
+    if (message.kind === 'lacks') this.#bring(trial, message.blob, message.isToFetch)
     else this.#end(trial, verdictOf(message))
     this.#advance()
   }
 
-  #bring(trial: Trial, blob: Wanted, isDamaged: boolean): void {
-    if (isDamaged) this.#blobs.drop(blob.digest)
-    // A blob that is here and whole, and yet not what was signed, cannot be had from anybody.
-    const isUseless = !isDamaged && this.#blobs.has(blob.digest)
-    if (isUseless || ++trial.errands > ERRANDS_MAX) {
+  #bring(trial: Trial, blob: Wanted, isToFetch: boolean): void {
+    // A blob that is whole, and yet not what was signed, cannot be had from anybody.
+    if (!isToFetch || ++trial.errands > ERRANDS_MAX) {
       this.#end(trial, { kind: 'unavailable', digest: blob.digest })
       return
     }
+    // The store may still count on a file that somebody has removed or damaged.
+    this.#blobs.drop(blob.digest)
     const { peers, fetchDeadlineMs } = trial.request
     gatherBlobs(this.#blobs, [blob], { peers, deadlineMs: fetchDeadlineMs }, (missing) => {
       // The child was healthy: asking again is no second try.
