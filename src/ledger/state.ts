@@ -139,6 +139,11 @@ export class View implements Reader {
     return [...kept, ...added].sort(([left], [right]) => byText(left, right))
   }
 
+  /** Keys of a table that were put or removed here. */
+  changedKeys<Value>(of: Table<Value>): string[] {
+    return [...(this.#changed.get(of.name)?.keys() ?? [])]
+  }
+
   /** Every change, encoded, in (table, key) order. */
   changes(): Change[] {
     const changes: Change[] = []

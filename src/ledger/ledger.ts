@@ -1,0 +1,274 @@
+/**
+ * The ledger as a node holds it: settled state, head and tree, and the two-step commit.
+ *
+ *   executeBlock   header, sections, end of block, on a view that can be thrown away
+ *   applyBlock     the view folded down, the tree updated, one batch for the store
+ *
+ * Invariants
+ *   - `executeBlock` changes nothing; the same block on the same head gives the same outcome.
+ *   - Between apply and the next execution the head is the applied block.
+ *
+ * Source: protocol.md §2, §3.
+ */
+
+import { assert } from '../base/assert.ts'
+import { equalBytes, fromHex, toHex, utf8 } from '../base/bytes.ts'
+import { encode, hashTreeRoot } from '../base/codec.ts'
+import { attempt, type Refusal, refusal, refuse } from '../base/refusal.ts'
+import type { Params } from '../governance/params.ts'
+import type { SignatureCheck, StoreOp } from '../runtime/ports.ts'
+import { ACCOUNTS } from './accounts.ts'
+import { applyObject, finishBlock } from './execute.ts'
+import type { BlockContext, Execution } from './execution.ts'
+import { checkHeader, envelopeId, nextBeacon, type Parent } from './header.ts'
+import { type Opened, openEnvelope, signatureChecks } from './objects.ts'
+import { activeParams } from './parameters.ts'
+import { type Change, type State, View } from './state.ts'
+import type { StateTree } from './state-tree.ts'
+import {
+  blockKey,
+  EVENTS_MAX,
+  EventsCodec,
+  eventsKey,
+  HEAD_KEY,
+  HeadRecordCodec,
+  heightKey,
+  receiptHeightKey,
+  sealed,
+  stateKeyOf,
+} from './store-schema.ts'
+import { assertConserved } from './supply.ts'
+import { type Block, blockId, type Commit, type SectionName } from './types/block.ts'
+import type { EncodedEvent, LedgerEvent } from './types/event.ts'
+import type { Genesis } from './types/genesis.ts'
+import { StoredBlockCodec } from './types/stored-block.ts'
+import { countSignatures } from './validators.ts'
+
+export interface Head extends Parent {
+  /** The commit that decided it; empty before block 1. */
+  readonly commit: Commit
+}
+
+export interface Ledger {
+  readonly genesis: Genesis
+  readonly genesisHash: Uint8Array
+  readonly state: State
+  readonly tree: StateTree
+  head: Head
+  params: Params
+  paramsVersion: number
+}
+
+/** A block that is valid on the head it was executed on. */
+export interface Executed {
+  readonly block: Block
+  readonly id: Uint8Array
+  readonly view: View
+  readonly events: readonly LedgerEvent[]
+  readonly beacon: Uint8Array
+}
+
+export interface Applied {
+  readonly writes: readonly StoreOp[]
+  readonly events: readonly LedgerEvent[]
+}
+
+export interface ObjectCheck {
+  /** Hex id of the object the checks belong to. */
+  readonly id: string
+  readonly checks: readonly SignatureCheck[]
+}
+
+/** The sections in the order they are executed. */
+export const SECTIONS: readonly SectionName[] = [
+  'evidence',
+  'attestations',
+  'receipts',
+  'transactions',
+  'offers',
+]
+
+/** Which kinds each section holds. */
+export const SECTION_KINDS: Readonly<Record<SectionName, readonly Opened['kind'][]>> = {
+  evidence: ['evidence'],
+  attestations: ['attestation-batch'],
+  receipts: ['receipt', 'proof-announce'],
+  transactions: ['transaction'],
+  offers: ['offer', 'cancel-offer'],
+}
+
+/** Every signature of the block's objects. @throws RefusalError when an object cannot be opened. */
+export function requiredChecks(ledger: Ledger, block: Block): ObjectCheck[] {
+  return SECTIONS.flatMap((section) =>
+    block[section].map((envelope) => {
+      const opened = openEnvelope(ledger.genesisHash, envelope)
+      const checks = signatureChecks(ledger.state, ledger.genesisHash, envelope, opened)
+      return { id: opened.id, checks }
+    }),
+  )
+}
+
+/** Where a block at the head would be executed. */
+export function contextOf(
+  ledger: Ledger,
+  header: {
+    readonly time: bigint
+    readonly proposer: Uint8Array
+    readonly beaconProof: Uint8Array
+  },
+  checked: (objectId: string) => boolean,
+): BlockContext {
+  return {
+    genesisHash: ledger.genesisHash,
+    height: ledger.head.height + 1n,
+    timeMs: header.time,
+    proposer: toHex(header.proposer),
+    beacon: nextBeacon(ledger.head.beacon, header.beaconProof),
+    params: ledger.params,
+    checked,
+  }
+}
+
+export function executeBlock(
+  ledger: Ledger,
+  block: Block,
+  checked: (objectId: string) => boolean,
+): { readonly executed: Executed } | { readonly refused: Refusal } {
+  const fault = checkFrame(ledger, block)
+  if (fault !== undefined) return { refused: fault }
+  const view = new View(ledger.state)
+  const context = contextOf(ledger, block.header, checked)
+  const execution: Execution = { view, block: context, events: [] }
+  const outcome = attempt(() => run(ledger, execution, block))
+  if ('refused' in outcome) return outcome
+  assertConserved(ledger.state, view, view.changedKeys(ACCOUNTS))
+  const executed = {
+    block,
+    id: blockId(block.header),
+    view,
+    events: execution.events,
+    beacon: context.beacon,
+  }
+  return { executed }
+}
+
+/** Header, parent's commit and the shape of the sections: what needs no execution. */
+function checkFrame(ledger: Ledger, block: Block): Refusal | undefined {
+  const { head, genesisHash, state, params } = ledger
+  const { header, lastCommit } = block
+  const commitFits =
+    head.height === 0n
+      ? lastCommit.signatures.length === 0 && lastCommit.height === 0n
+      : lastCommit.height === head.height && equalBytes(lastCommit.blockId, head.id)
+  if (!commitFits) return refusal('block_commit_wrong', { height: header.height })
+  return checkHeader(header, {
+    ...{ genesisHash, parent: head, reader: state, params, lastCommit },
+    sections: block,
+  })
+}
+
+function run(ledger: Ledger, execution: Execution, block: Block): void {
+  const seen = new Set<string>()
+  if (ledger.head.height > 0n) countSignatures(execution, signersOf(block.lastCommit))
+  for (const section of SECTIONS) {
+    const kinds = SECTION_KINDS[section]
+    for (const envelope of block[section]) {
+      const opened = openEnvelope(ledger.genesisHash, envelope)
+      if (!kinds.includes(opened.kind)) {
+        refuse('block_object_misplaced', { section, kind: opened.kind })
+      }
+      if (seen.has(opened.id)) refuse('block_object_twice', { id: opened.id })
+      seen.add(opened.id)
+      applyObject(execution, opened)
+    }
+  }
+  finishBlock(execution)
+  assert(execution.events.length <= EVENTS_MAX, 'the story of a block is bounded')
+}
+
+function signersOf({ signers }: Commit): ReadonlySet<number> {
+  const indices = new Set<number>()
+  signers.forEach((byte, at) => {
+    for (let bit = 0; bit < 8; bit++) if (((byte >> bit) & 1) === 1) indices.add(8 * at + bit)
+  })
+  return indices
+}
+
+/** Makes an executed block the head. The writes are one batch; nothing is said before they last. */
+export function applyBlock(ledger: Ledger, executed: Executed, commit: Commit): Applied {
+  const { block, id, view, events, beacon } = executed
+  const { height, time } = block.header
+  assert(height === ledger.head.height + 1n, 'blocks are applied in order')
+  const changes = view.changes()
+  view.fold()
+  const stateRoot = ledger.tree.update(changes)
+  const encoded = { round: commit.round, events: events.map(encodeEvent) }
+  const eventsRoot = hashTreeRoot(EventsCodec, encoded)
+  ledger.head = { height, id, timeMs: time, stateRoot, eventsRoot, beacon, commit }
+  const { version, params } = activeParams(ledger.state)
+  ledger.params = params
+  ledger.paramsVersion = version
+  const writes = [
+    ...stateWrites(changes),
+    ...indexWrites(ledger, block, id),
+    sealed(eventsKey(height), encode(EventsCodec, encoded)),
+    sealed(blockKey(height), encode(StoredBlockCodec, { block, commit })),
+    headWrite(ledger.head),
+  ]
+  return { writes, events }
+}
+
+export function stateWrites(changes: readonly Change[]): StoreOp[] {
+  return changes.map(({ table, key, value }) => {
+    const at = stateKeyOf(table, key)
+    return value === undefined ? { op: 'del', key: at } : sealed(at, value)
+  })
+}
+
+export function headWrite({ height, id, stateRoot, eventsRoot, beacon, timeMs }: Head): StoreOp {
+  return sealed(
+    HEAD_KEY,
+    encode(HeadRecordCodec, { height, id, stateRoot, eventsRoot, beacon, timeMs }),
+  )
+}
+
+function indexWrites(ledger: Ledger, block: Block, id: Uint8Array): StoreOp[] {
+  const { height } = block.header
+  const at = utf8(String(height))
+  return [
+    sealed(heightKey(toHex(id)), at),
+    ...block.receipts.map((envelope) =>
+      sealed(receiptHeightKey(toHex(envelopeId(ledger.genesisHash, envelope))), at),
+    ),
+  ]
+}
+
+export function encodeEvent(event: LedgerEvent): EncodedEvent {
+  return {
+    kind: utf8(event.kind),
+    subject: idBytes(event.subject),
+    actor: idBytes(event.actor),
+    value: event.value,
+    count: event.count,
+    reason: utf8(event.reason),
+  }
+}
+
+export function decodeEvent(event: EncodedEvent): LedgerEvent {
+  return {
+    kind: new TextDecoder().decode(event.kind) as LedgerEvent['kind'],
+    subject: idText(event.subject),
+    actor: idText(event.actor),
+    value: event.value,
+    count: event.count,
+    reason: new TextDecoder().decode(event.reason),
+  }
+}
+
+function idBytes(hex: string): Uint8Array {
+  return hex === '' ? new Uint8Array(32) : fromHex(hex, 32)
+}
+
+function idText(bytes: Uint8Array): string {
+  return bytes.every((byte) => byte === 0) ? '' : toHex(bytes)
+}

@@ -1,0 +1,271 @@
+/**
+ * Objects that wait for a block: bounded by kind, by sender and by what the sender can pay.
+ *
+ *   admitted, checked -> pooled -> in a block | replaced | no longer possible
+ *
+ * Invariants
+ *   - At most SENDER_MAX pending objects of one payer, whose fees, tips, deposits and escrow are
+ *     covered together by its balance.
+ *   - Receipts, attestations and evidence have places of their own: no flood of offers or
+ *     transactions crowds them out.
+ *   - What is pooled has had its signatures checked.
+ *
+ * Source: protocol.md §2 (Mempool).
+ */
+
+import { toHex } from '../base/bytes.ts'
+import { encode } from '../base/codec.ts'
+import { type Refusal, refusal } from '../base/refusal.ts'
+import { accountOf, balanceOf } from './accounts.ts'
+import { feeOf } from './execute.ts'
+import { envelopeId } from './header.ts'
+import { type Ledger, SECTION_KINDS, SECTIONS } from './ledger.ts'
+import { type Opened, openEnvelope, speakerOf } from './objects.ts'
+import type { Block, SectionName } from './types/block.ts'
+import { type Envelope, EnvelopeCodec } from './types/envelope.ts'
+
+export const SENDER_MAX = 16
+/** Objects pooled for each section. */
+export const POOL_MAX: Readonly<Record<SectionName, number>> = {
+  evidence: 256,
+  attestations: 1024,
+  receipts: 1024,
+  transactions: 8192,
+  offers: 4096,
+}
+/** A replacement tips at least an eighth more. */
+const REPLACE_NUMERATOR = 9n
+const REPLACE_DENOMINATOR = 8n
+/** Blocks after which an object is pushed to proposers by stream. */
+export const OVERDUE_BLOCKS = 3n
+
+export interface Pooled {
+  readonly id: string
+  readonly section: SectionName
+  readonly envelope: Envelope
+  readonly opened: Opened
+  readonly speaker: string
+  /** Head when it was pooled. */
+  readonly sinceHeight: bigint
+  /** Signed here: pushed when overdue. */
+  readonly own: boolean
+}
+
+export class Mempool {
+  readonly #pooled = new Map<string, Pooled>()
+  readonly #bySection: Readonly<Record<SectionName, Set<string>>> = {
+    evidence: new Set(),
+    attestations: new Set(),
+    receipts: new Set(),
+    transactions: new Set(),
+    offers: new Set(),
+  }
+  readonly #bySpeaker = new Map<string, Set<string>>()
+
+  get size(): number {
+    return this.#pooled.size
+  }
+
+  counts(): Readonly<Record<SectionName, number>> {
+    const entries = SECTIONS.map((section) => [section, this.#bySection[section].size])
+    return Object.fromEntries(entries) as Record<SectionName, number>
+  }
+
+  has(id: string): boolean {
+    return this.#pooled.has(id)
+  }
+
+  get(id: string): Pooled | undefined {
+    return this.#pooled.get(id)
+  }
+
+  /** True when the signatures of the object have been checked before. */
+  isChecked(id: string): boolean {
+    return this.#pooled.has(id)
+  }
+
+  /** Takes a checked object in, or says why not. */
+  add(ledger: Ledger, envelope: Envelope, own: boolean): Refusal | undefined {
+    const opened = openEnvelope(ledger.genesisHash, envelope)
+    if (this.has(opened.id)) return refusal('pool_duplicate', { id: opened.id })
+    const section = sectionOf(opened)
+    const speaker = speakerOf(opened)
+    const rival = this.#rival(opened, speaker)
+    const refused = this.#refuse(ledger, opened, section, speaker, rival)
+    if (refused !== undefined) return refused
+    if (rival !== undefined) this.drop(rival.id)
+    const sinceHeight = ledger.head.height
+    this.#put({ id: opened.id, section, envelope, opened, speaker, sinceHeight, own })
+    return undefined
+  }
+
+  drop(id: string): void {
+    const pooled = this.#pooled.get(id)
+    if (pooled === undefined) return
+    this.#pooled.delete(id)
+    this.#bySection[pooled.section].delete(id)
+    const mine = this.#bySpeaker.get(pooled.speaker)
+    mine?.delete(id)
+    if (mine?.size === 0) this.#bySpeaker.delete(pooled.speaker)
+  }
+
+  /** What a block may hold of a section, in the order to try. */
+  candidates(section: SectionName): Pooled[] {
+    const pooled = [...this.#bySection[section]].map((id) => this.#pooled.get(id) as Pooled)
+    return section === 'transactions' ? byNonce(pooled) : pooled
+  }
+
+  /** A block was committed: what is in it leaves, and what it made impossible. */
+  committed(ledger: Ledger, block: Block): string[] {
+    for (const section of SECTIONS) {
+      for (const envelope of block[section]) {
+        this.drop(toHex(envelopeId(ledger.genesisHash, envelope)))
+      }
+    }
+    const stale = [...this.#pooled.values()].filter((pooled) => isStale(ledger, pooled))
+    for (const { id } of stale) this.drop(id)
+    return stale.map(({ id }) => id)
+  }
+
+  /** Own objects that have waited too long, encoded. */
+  overdue(height: bigint): Pooled[] {
+    return [...this.#pooled.values()].filter(
+      ({ own, sinceHeight }) => own && height - sinceHeight >= OVERDUE_BLOCKS,
+    )
+  }
+
+  #put(pooled: Pooled): void {
+    this.#pooled.set(pooled.id, pooled)
+    this.#bySection[pooled.section].add(pooled.id)
+    const mine = this.#bySpeaker.get(pooled.speaker) ?? new Set()
+    mine.add(pooled.id)
+    this.#bySpeaker.set(pooled.speaker, mine)
+  }
+
+  #of(speaker: string): Pooled[] {
+    return [...(this.#bySpeaker.get(speaker) ?? [])].map((id) => this.#pooled.get(id) as Pooled)
+  }
+
+  /** The pooled transaction with the same nonce. */
+  #rival(opened: Opened, speaker: string): Pooled | undefined {
+    if (opened.kind !== 'transaction') return undefined
+    const { nonce } = opened.body
+    return this.#of(speaker).find(
+      ({ opened: other }) => other.kind === 'transaction' && other.body.nonce === nonce,
+    )
+  }
+
+  #refuse(
+    ledger: Ledger,
+    opened: Opened,
+    section: SectionName,
+    speaker: string,
+    rival: Pooled | undefined,
+  ): Refusal | undefined {
+    if (rival !== undefined) {
+      const [was, is] = [tipOf(rival.opened), tipOf(opened)]
+      if (is * REPLACE_DENOMINATOR < was * REPLACE_NUMERATOR || is === was) {
+        return refusal('pool_replacement_underpriced', { tip: is, pooledTip: was })
+      }
+      return undefined
+    }
+    const countMax = POOL_MAX[section]
+    if (this.#bySection[section].size >= countMax) {
+      return refusal('pool_full', { section, countMax })
+    }
+    if (!pays(opened)) return undefined
+    const mine = this.#of(speaker).filter(({ opened: other }) => pays(other))
+    if (mine.length >= SENDER_MAX) {
+      return refusal('pool_sender_full', { account: speaker, countMax: SENDER_MAX })
+    }
+    const needed = [...mine.map((pooled) => pooled.opened), opened].reduce(
+      (sum, each) => sum + costOf(ledger, each),
+      0n,
+    )
+    const balance = balanceOf(ledger.state, speaker)
+    if (needed <= balance) return undefined
+    return refusal('balance_insufficient', { account: speaker, balance, needed })
+  }
+}
+
+export function encodedOf({ envelope }: Pooled): Uint8Array {
+  return encode(EnvelopeCodec, envelope)
+}
+
+function sectionOf({ kind }: Opened): SectionName {
+  return SECTIONS.find((section) => SECTION_KINDS[section].includes(kind)) ?? 'transactions'
+}
+
+function pays({ kind }: Opened): boolean {
+  return kind === 'transaction' || kind === 'offer' || kind === 'cancel-offer'
+}
+
+function tipOf(opened: Opened): bigint {
+  return 'tip' in opened.body ? opened.body.tip : 0n
+}
+
+/** Everything the object would take from its payer. */
+function costOf(ledger: Ledger, opened: Opened): bigint {
+  if (!isPaying(opened)) return 0n
+  const context = { block: { params: ledger.params } } as Parameters<typeof feeOf>[0]
+  const { burned, tip } = feeOf(context, opened)
+  return burned + tip + valueOf(ledger, opened)
+}
+
+function isPaying(
+  opened: Opened,
+): opened is Extract<Opened, { kind: 'transaction' | 'offer' | 'cancel-offer' }> {
+  return pays(opened)
+}
+
+function valueOf(ledger: Ledger, opened: Opened): bigint {
+  if (opened.kind === 'offer') {
+    const { inputs, priceCeiling } = opened.body
+    const bytes = inputs.reduce((sum, { length }) => sum + length, 0n)
+    return priceCeiling + bytes * ledger.params.deposit_per_byte
+  }
+  if (opened.kind !== 'transaction') return 0n
+  const { action } = opened
+  switch (action.name) {
+    case 'transfer':
+    case 'deposit':
+      return action.payload.value
+    case 'bond':
+      return action.payload.value
+    case 'register-provider':
+      return action.payload.bond
+    case 'propose':
+      return action.payload.deposit
+    default:
+      return 0n
+  }
+}
+
+/** Each sender's in nonce order, senders as they came. */
+function byNonce(pooled: readonly Pooled[]): Pooled[] {
+  return [...pooled].sort((left, right) => {
+    if (left.speaker !== right.speaker) return 0
+    const [a, b] = [nonceOf(left.opened), nonceOf(right.opened)]
+    return a < b ? -1 : a > b ? 1 : 0
+  })
+}
+
+function nonceOf(opened: Opened): bigint {
+  return opened.kind === 'transaction' ? opened.body.nonce : 0n
+}
+
+function isStale(ledger: Ledger, { opened, speaker, sinceHeight }: Pooled): boolean {
+  const { height } = ledger.head
+  switch (opened.kind) {
+    case 'transaction':
+      return opened.body.nonce < accountOf(ledger.state, speaker).nonce
+    case 'offer':
+    case 'cancel-offer':
+      return opened.body.expiryHeight <= height
+    default:
+      return height - sinceHeight > STALE_BLOCKS
+  }
+}
+
+/** Receipts, attestations and evidence that no block has taken for this long are hopeless. */
+const STALE_BLOCKS = 4096n

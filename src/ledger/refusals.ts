@@ -1,0 +1,163 @@
+/** Every code the chain half of the ledger refuses with; the market's are in its own table. */
+
+import type { RefusalTable } from '../base/refusal.ts'
+
+export const REFUSALS: RefusalTable = {
+  action_unknown: {
+    meaning: 'The action byte of a transaction is none this version knows.',
+    remedy: 'Update the client, or the node, to the version of the chain.',
+  },
+  attestation_not_validator: {
+    meaning: 'The attestation batch is of an account that is not in the validator set.',
+    remedy: 'Wait until the bond is in force, two blocks after it was included.',
+  },
+  attestation_too_early: {
+    meaning: 'The attestation batch names a height that is not reached yet.',
+    remedy: 'It is taken once the height is near; nothing to do.',
+  },
+  attestation_too_old: {
+    meaning: 'The attestation batch names a height long past.',
+    remedy: 'Sign a new batch at the present height.',
+  },
+  balance_insufficient: {
+    meaning: 'The account cannot pay what the object and those pending before it need.',
+    remedy: 'Fund the account, or wait for pending objects to be included.',
+  },
+  block_beacon_invalid: {
+    meaning: 'The beacon proof of the block is not by its proposer over this height.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
+  block_commit_wrong: {
+    meaning: 'The commit in the block is not that of its parent.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
+  block_field_wrong: {
+    meaning: 'A field of the header is not what the chain so far makes it.',
+    remedy: 'If every block of others is refused so, the state differs: run `npm run test:replay`.',
+  },
+  block_height_wrong: {
+    meaning: 'The block is not for the height after the head.',
+    remedy: 'Nothing to do: it belongs to another height.',
+  },
+  block_object_misplaced: {
+    meaning: 'An object stands in a section that does not hold its kind.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
+  block_object_twice: {
+    meaning: 'An object stands in the block twice.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
+  block_proposer_unknown: {
+    meaning: 'The proposer named in the header is not in the validator set.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
+  block_too_early: {
+    meaning: 'The time of the block is not a whole interval after its parent.',
+    remedy: 'Check the clock of the proposer.',
+  },
+  block_version_unknown: {
+    meaning: 'The block is of a version this node does not know.',
+    remedy: 'Update the node.',
+  },
+  bond_insufficient: {
+    meaning: 'More of a bond is asked back than there is.',
+    remedy: 'Ask for at most the bond shown by `tb-cli status`.',
+  },
+  bond_too_small: {
+    meaning: 'The bond would be below the least that is allowed, and not zero.',
+    remedy: 'Bond at least the minimum of docs/reference/params.md, or ask all of it back.',
+  },
+  consensus_key_taken: {
+    meaning: 'Another validator has this consensus key.',
+    remedy: 'Make a key of your own: the same key in two places signs twice.',
+  },
+  genesis_faucet_forbidden: {
+    meaning: 'The genesis has a faucet account on a chain that is no devnet.',
+    remedy: 'Remove the faucet from the genesis file.',
+  },
+  genesis_invalid: {
+    meaning: 'The genesis contradicts itself or the parameter table.',
+    remedy: 'Fix what the reason names; docs/reference/genesis.md has the format.',
+  },
+  nonce_too_far_ahead: {
+    meaning: 'The nonce is far beyond the next of the account.',
+    remedy: 'Send the transactions in between first.',
+  },
+  nonce_used: {
+    meaning: 'The nonce was used by a transaction in a block.',
+    remedy: 'Ask the node for the account and use the nonce it gives.',
+  },
+  nonce_wrong: {
+    meaning: 'The nonce is not the next of the account.',
+    remedy: 'Ask the node for the account and use the nonce it gives.',
+  },
+  object_kind_unknown: {
+    meaning: 'The kind byte of an envelope is none this version knows.',
+    remedy: 'Update the client, or the node, to the version of the chain.',
+  },
+  object_unchecked: {
+    meaning: 'The signatures of an object in the block were not checked.',
+    remedy: 'A fault of this node; report it with its log.',
+  },
+  offer_expired: {
+    meaning: 'The offer expires at or before the present height.',
+    remedy: 'Make the offer again with a later expiry.',
+  },
+  offer_expiry_too_far: {
+    meaning: 'The offer would live longer than allowed.',
+    remedy: 'Choose an expiry within `max_offer_ttl` of the present height.',
+  },
+  offer_known: {
+    meaning: 'The same offer is in a block already.',
+    remedy: 'Nothing to do; change the salt to buy the same work twice.',
+  },
+  pool_duplicate: {
+    meaning: 'The object waits here already.',
+    remedy: 'Nothing to do.',
+  },
+  pool_full: {
+    meaning: 'No more objects of this section are kept.',
+    remedy: 'Try again later.',
+  },
+  pool_replacement_underpriced: {
+    meaning:
+      'A waiting transaction has the same nonce, and the tip does not exceed it by an eighth.',
+    remedy: 'Raise the tip by 12.5 %, or use the next nonce.',
+  },
+  pool_sender_full: {
+    meaning: 'The account has as many objects waiting as it may.',
+    remedy: 'Wait until some are included.',
+  },
+  receipt_attempt_unknown: {
+    meaning: 'No such attempt of the job is known at this head.',
+    remedy: 'Nothing to do: it is judged again after the next blocks.',
+  },
+  receipt_foreign: {
+    meaning: 'The receipt is of a provider the attempt was not matched to.',
+    remedy: 'Only the matched provider may send a receipt.',
+  },
+  role_unknown: {
+    meaning: 'The role byte of a bond is neither validator nor provider.',
+    remedy: 'Use 1 for validator, 2 for provider.',
+  },
+  store_corrupt: {
+    meaning: 'A stored value is not what was written.',
+    remedy: 'Stop, move the data folder away and start again: the node syncs from its peers.',
+  },
+  validator_jailed: {
+    meaning: 'The sentence is not over.',
+    remedy: 'Unjail at the height named.',
+  },
+  validator_not_jailed: {
+    meaning: 'The validator is not in jail.',
+    remedy: 'Nothing to do.',
+  },
+  validator_tombstoned: {
+    meaning: 'The validator signed two conflicting messages and is out for ever.',
+    remedy: 'Bond from another account, with another key, kept in one place.',
+  },
+  validator_unknown: {
+    meaning: 'No validator has this account.',
+    remedy: 'Bond first: `tb-cli join`.',
+  },
+}
