@@ -16,6 +16,7 @@ import { assert } from '../base/assert.ts'
 import { fromHex } from '../base/bytes.ts'
 import { type Refusal, refusal } from '../base/refusal.ts'
 import type { Commit } from '../ledger/types/block.ts'
+import type { ValidatorSet } from '../ledger/types/validator-set.ts'
 import type { SignatureCheck } from '../runtime/ports.ts'
 import { bitmapOf } from './bitmap.ts'
 import {
@@ -25,7 +26,6 @@ import {
   type Vote,
   voteSigningDigest,
 } from './types.ts'
-import type { ValidatorSet } from '../ledger/types/validator-set.ts'
 import { isQuorum, isSkip } from './vote-keeper.ts'
 
 /** Precondition: `votes` cast one claim for a value, each validator once. */

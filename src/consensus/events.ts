@@ -15,6 +15,7 @@
 import type { Checked } from '../base/checked.ts'
 import type { Refusal } from '../base/refusal.ts'
 import type { DurationMs, TimeMs } from '../base/time.ts'
+import type { Priorities, ValidatorSet } from '../ledger/types/validator-set.ts'
 import type { TimeoutKind } from './core.ts'
 import type { ConsensusEvidence } from './misbehavior.ts'
 import type { GuardRecord, SignRequest } from './sign-guard.ts'
@@ -27,7 +28,6 @@ import type {
   ValueId,
   Vote,
 } from './types.ts'
-import type { Priorities, ValidatorSet } from '../ledger/types/validator-set.ts'
 import type { BuiltValue, WalEntry } from './wal.ts'
 
 /** Linear in the round: base + step x round, up to round 100. */

@@ -12,6 +12,7 @@
  */
 
 import { durationMs } from '../base/time.ts'
+import { proposer } from '../ledger/types/validator-set.ts'
 import type { Context } from './context.ts'
 import type { CoreStep } from './core.ts'
 import { type DriverInput, newDriver } from './driver.ts'
@@ -19,7 +20,6 @@ import type { ConsensusEvent, HeightSetup } from './events.ts'
 import { comparePositions, type GuardRecord, positionOf, type SignStep } from './sign-guard.ts'
 import type { HeightState } from './state.ts'
 import type { Vote } from './types.ts'
-import { proposer } from '../ledger/types/validator-set.ts'
 import { firstVote } from './vote-keeper.ts'
 import type { WalEntry } from './wal.ts'
 

@@ -10,6 +10,7 @@
  *   - Each map has a named bound.
  */
 
+import { proposer } from '../ledger/types/validator-set.ts'
 import { certificateFrom } from './certificate.ts'
 import type { CoreState } from './core.ts'
 import type { DriverState } from './driver.ts'
@@ -25,7 +26,6 @@ import type {
   ValueId,
   Vote,
 } from './types.ts'
-import { proposer } from '../ledger/types/validator-set.ts'
 import { firstVote, isQuorum, isSkip, polkasFor, votesFor, votesOf } from './vote-keeper.ts'
 import type { BuiltValue } from './wal.ts'
 

@@ -69,23 +69,33 @@ export function step(state: ConsensusState, event: ConsensusEvent, at: TimeMs): 
 }
 
 function route(context: Context, event: ConsensusEvent): void {
-  const { state } = context
   if (event.kind === 'start-height') {
-    openHeight(context, event, { replayEntry, feed, begin })
-    for (const early of takeEarly(state, event.setup.height)) {
-      if (early.kind === 'vote') onVote(context, early.vote, ROUNDS_AHEAD_MAX)
-      else onProposal(context, early.proposal)
-    }
-    return
-  }
-  if (event.kind === 'journalled') {
+    startHeight(context, event)
+  } else if (event.kind === 'journalled') {
     onJournalled(context, event.sequence, said)
-    return
+  } else if (context.state.current !== undefined) {
+    routeInHeight(context, event)
   }
-  if (state.current === undefined) return
+}
+
+function startHeight(
+  context: Context,
+  event: ConsensusEvent & { readonly kind: 'start-height' },
+): void {
+  openHeight(context, event, { replayEntry, feed, begin })
+  for (const early of takeEarly(context.state, event.setup.height)) {
+    if (early.kind === 'vote') onVote(context, early.vote, ROUNDS_AHEAD_MAX)
+    else onProposal(context, early.proposal)
+  }
+}
+
+function routeInHeight(
+  context: Context,
+  event: Exclude<ConsensusEvent, { readonly kind: 'start-height' | 'journalled' }>,
+): void {
   switch (event.kind) {
     case 'due':
-      if (event.height === context.height && state.phase === 'waiting') begin(context)
+      if (event.height === context.height) begin(context)
       return
     case 'proposal':
       onProposal(context, event.proposal)
