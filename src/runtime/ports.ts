@@ -145,8 +145,11 @@ export interface SignatureCheck {
   readonly signature: Uint8Array
 }
 
-/** `gossip` is OpenSSL's accept; `block` is ZIP-215 (protocol.md §1, Signatures). */
-export type SignatureRule = 'gossip' | 'block'
+/**
+ * `gossip` is OpenSSL's accept; `block` is ZIP-215; `proposal` is ZIP-215 for a fresh proposal, in
+ * which OpenSSL may refuse at most 8 (protocol.md §1, Signatures).
+ */
+export type SignatureRule = 'gossip' | 'proposal' | 'block'
 
 export interface Verifier {
   /** One verdict for each check, in order. */

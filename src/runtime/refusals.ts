@@ -23,4 +23,12 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The native addon has not been built.',
     remedy: 'Run `npm run setup`; it needs g++ or clang++, make and cmake.',
   },
+  journal_damaged: {
+    meaning: 'A record in the middle of a journal is not what was written.',
+    remedy: 'Do not sign with this journal: restore the disk, or start the validator with a new key.',
+  },
+  journal_oversized: {
+    meaning: 'The file is longer than any journal grows.',
+    remedy: 'Check that the path names a journal of this node.',
+  },
 }

@@ -42,11 +42,15 @@ export async function openLevelStore(
       )
       report(db.batch(operations, { sync: true }), () => done())
     },
-    get: (key, done) => report(db.get(key), done),
+    get: (key, done) =>
+      report(db.get(key), (value: Uint8Array | undefined) =>
+        done(value === undefined ? undefined : plain(value)),
+      ),
     range: (from, to, countMax, done) =>
       report(
         db.iterator({ gte: from, lt: to, limit: countMax }).all(),
-        (entries: readonly StoreEntry[]) => done(entries),
+        (entries: readonly StoreEntry[]) =>
+          done(entries.map(([key, value]) => [key, plain(value)])),
       ),
     close: () => db.close(),
   }
@@ -62,6 +66,11 @@ async function openDatabase(folder: string): Promise<Level<string, Uint8Array>> 
     throw new RefusalError(refusal('store_unopenable', { folder, reason }), { cause: error })
   }
   return db
+}
+
+/** The library gives Buffers, whose `slice` is not that of byte arrays. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** LevelDB 1.20 does not sync the first manifest nor the names of its files. */
