@@ -35,6 +35,42 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The bytes that peers sent do not have the digest that was asked for.',
     remedy: 'Nothing to do: the senders were blamed and the bytes thrown away.',
   },
+  answer_truncated: {
+    meaning: 'A frame of an answer is shorter than its own header.',
+    remedy: 'Nothing to do: the peer was blamed and another one can be asked.',
+  },
+  wrong_context: {
+    meaning: 'An answer carries the context bytes of another chain.',
+    remedy: 'Give both nodes the same genesis file, or connect to a peer of this chain.',
+  },
+  result_unknown: {
+    meaning: 'The result byte of an answer is none that this version knows.',
+    remedy: 'Nothing to do: the peer was blamed and another one can be asked.',
+  },
+  refusal_malformed: {
+    meaning: 'A peer refused a request, but its refusal cannot be decoded.',
+    remedy: 'Nothing to do: the peer was blamed and another one can be asked.',
+  },
+  blob_header_malformed: {
+    meaning: 'The first frame of a blob is not a header.',
+    remedy: 'Nothing to do: the sender was banned and another one can be asked.',
+  },
+  blob_length_mismatch: {
+    meaning: 'A peer announces another length for a blob than the ledger does, or another range.',
+    remedy: 'Nothing to do: the sender was banned and another one can be asked.',
+  },
+  blob_frame_broken: {
+    meaning: 'A frame of a blob is no chunk of bytes.',
+    remedy: 'Nothing to do: the sender was banned and another one can be asked.',
+  },
+  blob_too_long: {
+    meaning: 'A peer sent more bytes of a blob than it was asked for, or an empty frame.',
+    remedy: 'Nothing to do: the sender was banned and another one can be asked.',
+  },
+  gossip_graylisted: {
+    meaning: 'A peer sent so many invalid messages that its gossip is heard no more.',
+    remedy: 'Run a version that follows docs/reference/wire.md; the ban ends after half an hour.',
+  },
   gossip_oversized: {
     meaning: 'A gossip message is larger than its topic allows.',
     remedy: 'Keep payloads within the limits of docs/reference/wire.md.',

@@ -6,8 +6,7 @@
  *                `-- reject, blame          `-- reject: forget, blame
  *
  * Messages carry no signature of libp2p's: each object has its own. A verdict that does not come in
- * time counts as ignore. Scores follow gossipsub v1.1: P3 off, for traffic here is sparse; one
- * invalid message costs 100 and is forgotten over an hour; P7 forgives six slips.
+ * time counts as ignore.
  *
  * Source: libp2p/specs pubsub/gossipsub-v1.1.md, v1.2.md.
  */
@@ -34,8 +33,9 @@ import {
   VERDICTS_RESERVED,
 } from '../profiles.ts'
 import { messageId, PAYLOAD_BYTES_MAX, TOPICS, topicName, topicsByName } from '../topics.ts'
+import { SCORE_THRESHOLDS, scoreParams } from './gossip-score.ts'
 import type { InboundGuard } from './inbound-guard.ts'
-import { type GossipStreams, GRAYLIST_BELOW } from './zombie-watch.ts'
+import type { GossipStreams } from './zombie-watch.ts'
 
 /** What the public type of the service hides. */
 export type GossipService = GossipSub &
@@ -52,16 +52,12 @@ export type GossipService = GossipSub &
 
 export type GossipListener = (message: GossipMessage, give: (verdict: Verdict) => void) => void
 
-type ScoreParams = NonNullable<NonNullable<Parameters<typeof gossipsub>[0]>['scoreParams']>
-
 const RESULTS: Readonly<Record<Verdict, TopicValidatorResult>> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
   reject: TopicValidatorResult.Reject,
 }
 
-/** Counters shrink to a hundredth in an hour when multiplied by this each second. */
-const HOUR_DECAY = 0.998_722
 const SWEEP_EVERY_MS = 500
 const SEEN_MS = 120_000
 const RESERVED_TOPICS: ReadonlySet<Topic> = new Set([
@@ -70,17 +66,28 @@ const RESERVED_TOPICS: ReadonlySet<Topic> = new Set([
   'slashing-evidence',
 ])
 
-/** The service for libp2p's `services`; `appScore` is P5, positive for trusted peers. */
+export interface GossipServiceOptions {
+  readonly chainId: string
+  readonly extraTopics: readonly string[]
+  readonly profile: PeerProfile
+  readonly guard: InboundGuard
+  /** P5, positive for trusted peers. */
+  readonly appScore: (peer: PeerId) => number
+}
+
+/** Largest payload on a topic that is not ours, bytes. */
+const EXTRA_PAYLOAD_BYTES_MAX: number = 64 * 1024
+
+/** The service for libp2p's `services`. */
 export function gossipService(
-  chainId: string,
-  profile: PeerProfile,
-  guard: InboundGuard,
-  appScore: (peer: PeerId) => number,
+  options: GossipServiceOptions,
 ): (components: GossipSubComponents) => GossipService {
-  const names = TOPICS.map((topic) => topicName(chainId, topic))
-  const sizes = new Map(
-    TOPICS.map((topic) => [topicName(chainId, topic), PAYLOAD_BYTES_MAX[topic]]),
-  )
+  const { chainId, extraTopics, profile, guard, appScore } = options
+  const sizes = new Map([
+    ...TOPICS.map((topic) => [topicName(chainId, topic), PAYLOAD_BYTES_MAX[topic]] as const),
+    ...extraTopics.map((name) => [name, EXTRA_PAYLOAD_BYTES_MAX] as const),
+  ])
+  const names = [...sizes.keys()]
   const salt = randomBytes(16)
   const make = gossipsub({
     globalSignaturePolicy: 'StrictNoSign',
@@ -120,13 +127,7 @@ export function gossipService(
       outboundTransform: (_topic, bytes) => bytes,
     },
     scoreParams: scoreParams(names, profile, appScore),
-    scoreThresholds: {
-      gossipThreshold: -500,
-      publishThreshold: -1000,
-      graylistThreshold: GRAYLIST_BELOW,
-      acceptPXThreshold: 1000,
-      opportunisticGraftThreshold: 2,
-    },
+    scoreThresholds: SCORE_THRESHOLDS,
   })
   // Libp2p's components are a proxy that cannot be spread.
   return ({ privateKey, peerId, peerStore, registrar, connectionManager, logger }) =>
@@ -145,40 +146,6 @@ function checkSize(bytesMax: number, bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) refuse('gossip_empty')
   if (bytes.length > bytesMax) refuse('gossip_oversized', { bytes: bytes.length, bytesMax })
   return bytes
-}
-
-function scoreParams(
-  names: readonly string[],
-  profile: PeerProfile,
-  appScore: (peer: PeerId) => number,
-): ScoreParams {
-  const topic = {
-    topicWeight: 1,
-    timeInMeshWeight: 0.001,
-    timeInMeshQuantum: 1000,
-    timeInMeshCap: 3600,
-    firstMessageDeliveriesWeight: 0.05,
-    firstMessageDeliveriesDecay: 0.99,
-    firstMessageDeliveriesCap: 100,
-    meshMessageDeliveriesWeight: 0,
-    meshFailurePenaltyWeight: 0,
-    invalidMessageDeliveriesWeight: -100,
-    invalidMessageDeliveriesDecay: HOUR_DECAY,
-  }
-  return {
-    topics: Object.fromEntries(names.map((name) => [name, topic])) as never,
-    topicScoreCap: 50,
-    appSpecificScore: appScore,
-    appSpecificWeight: 1,
-    IPColocationFactorWeight: profile.colocationWeight,
-    IPColocationFactorThreshold: profile.colocationThreshold,
-    behaviourPenaltyWeight: -10,
-    behaviourPenaltyThreshold: 6,
-    behaviourPenaltyDecay: HOUR_DECAY,
-    decayInterval: 1000,
-    decayToZero: 0.01,
-    retainScore: 3_600_000,
-  }
 }
 
 interface Pending {
@@ -221,8 +188,9 @@ export class JudgedGossip {
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_EVERY_MS).unref()
   }
 
-  start(): void {
-    for (const topic of TOPICS) this.#service.subscribe(topicName(this.#chainId, topic))
+  start(extraTopics: readonly string[]): void {
+    const names = TOPICS.map((topic) => topicName(this.#chainId, topic))
+    for (const name of [...names, ...extraTopics]) this.#service.subscribe(name)
   }
 
   stop(): void {
@@ -260,7 +228,14 @@ export class JudgedGossip {
 
   #heard({ msg, msgId, propagationSource }: GossipsubMessage): void {
     const topic = this.#topics.get(msg.topic)
-    if (topic === undefined) return
+    if (topic === undefined) {
+      this.#service.reportMessageValidationResult(
+        msgId,
+        propagationSource.toString(),
+        RESULTS.ignore,
+      )
+      return
+    }
     const from = propagationSource.toString()
     const room = RESERVED_TOPICS.has(topic)
       ? VERDICTS_PENDING_MAX

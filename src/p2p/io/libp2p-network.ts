@@ -59,6 +59,8 @@ export interface Libp2pNetworkOptions {
   readonly meter: Meter
   /** Beside TCP; the interoperability test adds websockets. */
   readonly extraTransports?: NonNullable<Libp2pOptions['transports']>
+  /** Names of another network's topics to join without judging them; that test's as well. */
+  readonly extraTopics?: readonly string[]
 }
 
 export interface ConnectedPeer {
@@ -153,7 +155,7 @@ class Node {
     this.#discovery = discovery
     await handshake.start()
     await this.#listen(host)
-    gossip.start()
+    gossip.start(this.#options.extraTopics ?? [])
     await discovery.start()
     this.#stopWatch = watchZombies(host, service, (peer, reason) => this.#cut(peer, reason))
   }
@@ -205,7 +207,7 @@ class Node {
   }
 
   #hostOptions(key: PrivateKey): Libp2pOptions {
-    const { listen, extraTransports, chainId } = this.#options
+    const { listen, extraTransports, extraTopics, chainId } = this.#options
     const profile = this.#profile
     return {
       privateKey: key,
@@ -231,7 +233,13 @@ class Node {
       services: {
         identify: identify({ maxMessageSize: 8192 }),
         ping: ping({ maxInboundStreams: 2 }),
-        pubsub: gossipService(chainId, profile, this.#guard, (peer) => this.#appScore(peer)),
+        pubsub: gossipService({
+          chainId,
+          extraTopics: extraTopics ?? [],
+          profile,
+          guard: this.#guard,
+          appScore: (peer) => this.#appScore(peer),
+        }),
       },
     }
   }

@@ -14,6 +14,7 @@
 import type { Libp2p } from 'libp2p'
 
 import type { PeerId } from '../../runtime/ports.ts'
+import { GRAYLIST_BELOW } from './gossip-score.ts'
 
 const LOOK_EVERY_MS = 500
 /** A new connection has this long to open its gossip stream. */
@@ -31,9 +32,6 @@ export interface GossipStreams {
   readonly streamsOutbound: Map<string, unknown>
   readonly score: { score(peer: string): number }
 }
-
-/** Score below which gossipsub hears a peer no more; staying connected would help nobody. */
-export const GRAYLIST_BELOW: number = -2500
 
 interface Watched {
   readonly sinceMs: number
