@@ -47,7 +47,10 @@ interface Turn {
   readonly priorities: Priorities
 }
 
-type Ignored = { readonly kind: 'ignore'; readonly refusal: Refusal }
+type Unwanted = { readonly kind: 'ignore' | 'park'; readonly refusal: Refusal }
+
+/** Heights beyond the current one whose messages may be kept until they can be judged. */
+const HEIGHTS_PARKED_MAX = 3n
 
 export function admitVote(state: ConsensusState, vote: Vote): Admission {
   const turn = turnFor(state, vote)
@@ -137,7 +140,7 @@ function admitPart(state: ConsensusState, part: ProposalPart): Admission {
 function turnFor(
   state: ConsensusState,
   message: { readonly height: Height; readonly round: Round },
-): Turn | Ignored {
+): Turn | Unwanted {
   const { current } = state
   // [IGNORE] A node that starts or catches up judges nothing.
   if (current === undefined) return ignore('consensus_idle', {})
@@ -150,7 +153,7 @@ function turnFor(
     if (round < now - ROUNDS_KEPT_MAX) return ignore('round_past', { round, current: now })
     return { validators, priorities }
   }
-  // [IGNORE] The next height is judged when its validators are known, for its first rounds.
+  // The next height is judged when its validators are known, for its first rounds.
   if (message.height !== height + 1n || next === undefined) return elsewhere(message.height, height)
   if (round >= EARLY_ROUNDS_MAX) return ignore('round_ahead', { round, current: 0 })
   return next
@@ -190,11 +193,15 @@ function knownProposal(
     : undefined
 }
 
-function elsewhere(height: Height, current: Height): Ignored {
-  return ignore(height < current ? 'height_past' : 'height_ahead', { height, current })
+function elsewhere(height: Height, current: Height): Unwanted {
+  const facts = { height, current }
+  if (height < current) return ignore('height_past', facts)
+  // A node one or two blocks behind judges these when it has caught up.
+  const near = height <= current + HEIGHTS_PARKED_MAX
+  return { kind: near ? 'park' : 'ignore', refusal: refusal('height_ahead', facts) }
 }
 
-function ignore(code: string, facts: Refusal['facts']): Ignored {
+function ignore(code: string, facts: Refusal['facts']): Unwanted {
   return { kind: 'ignore', refusal: refusal(code, facts) }
 }
 
