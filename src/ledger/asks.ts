@@ -10,13 +10,13 @@
 import { fromHex, toHex } from '../base/bytes.ts'
 import { refuse } from '../base/refusal.ts'
 import { schedule } from './deadlines-due.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import {
   ASK,
   ASK_BOOK,
-  type AskRecord,
   ASKS,
   ASKS_PER_PROVIDER_MAX,
+  type AskRecord,
   reasonBytes,
 } from './market-records.ts'
 import { requireProvider, updateProvider } from './providers-bonds.ts'
@@ -71,9 +71,9 @@ export function applyCancelAsk(
   const id = toHex(ask)
   const record = askOf(execution.view, id)
   if (record === undefined || toHex(record.provider) !== sender) {
-    return refuse('ask_unknown', { ask: id })
+    refuse('ask_unknown', { ask: id })
   }
-  if (record.state !== ASK.open) return refuse('ask_closed', { ask: id })
+  if (record.state !== ASK.open) refuse('ask_closed', { ask: id })
   closeAsk(execution, id, record, 'cancelled_by_provider')
 }
 

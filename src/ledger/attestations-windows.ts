@@ -17,16 +17,16 @@
 import { assert } from '../base/assert.ts'
 import { toHex, ZERO_32 } from '../base/bytes.ts'
 import { refuse } from '../base/refusal.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import {
   addTotals,
   CLOSED_WINDOWS,
   idBytes,
   WINDOW,
+  WINDOWS,
   type WindowItem,
   type WindowKind,
   type WindowRecord,
-  WINDOWS,
 } from './market-records.ts'
 import type { Reader } from './state.ts'
 import type { AttestationItem } from './types/attestation.ts'

@@ -27,7 +27,7 @@ import {
   tallyOf,
 } from './attestations-windows.ts'
 import { schedule } from './deadlines-due.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { inputsReady, isFinal } from './jobs.ts'
 import { failAttempt, paramsOf, releaseVerification, updateAttempt } from './jobs-attempts.ts'
 import {
@@ -37,8 +37,8 @@ import {
   PROGRAM,
   requireAttempt,
   requireJob,
-  type WindowRecord,
   WINDOWS,
+  type WindowRecord,
 } from './market-records.ts'
 import { becomeAvailable, programRecordOf } from './programs.ts'
 import { isAnnounced } from './receipts.ts'

@@ -40,13 +40,7 @@ export interface Due {
   readonly attempt: number
 }
 
-export function schedule(
-  view: View,
-  height: bigint,
-  kind: DueKind,
-  id: string,
-  attempt = 0,
-): void {
+export function schedule(view: View, height: bigint, kind: DueKind, id: string, attempt = 0): void {
   const at = numberKey(height)
   const count = view.get(COUNTS, at)?.count ?? 0
   view.put(ENTRIES, entryKey(at, count), { kind: DUE[kind], id: fromHex(id, 32), attempt })

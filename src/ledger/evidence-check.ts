@@ -43,7 +43,7 @@ import {
   VOTE_TYPE_BYTES,
   voteDigest,
 } from './types/vote.ts'
-import { totalPower, validatorsAt } from './validators.ts'
+import { keptValidatorsAt, totalPower } from './validators.ts'
 
 /** Evidence, decoded, that proves its offence; `height` is when it was committed. */
 export type Proven =
@@ -67,7 +67,7 @@ export type Proven =
       readonly window: WindowRecord
     }
 
-/** Why the evidence proves nothing, or undefined when it does. `height`: the block it would enter. */
+/** Why the evidence may not enter the block of `height`, or undefined when it may. */
 export function statelessEvidenceCheck(
   reader: Reader,
   evidence: Evidence,
@@ -79,20 +79,34 @@ export function statelessEvidenceCheck(
 
 /** @throws RefusalError evidence_* | codec_* */
 export function examineEvidence(reader: Reader, evidence: Evidence, height: bigint): Proven {
+  const proven = examine(reader, evidence)
+  requireAge(reader, proven.height, height)
+  return proven
+}
+
+/** Neither from the future nor too old to be punished. */
+function requireAge(reader: Reader, committed: bigint, height: bigint): void {
+  const age = activeParams(reader).params.evidence_age
+  if (committed < 1n || committed > height || committed + age < height) {
+    refuse('evidence_too_old', { height: committed, at: height, age })
+  }
+}
+
+function examine(reader: Reader, evidence: Evidence): Proven {
   const type = evidenceTypeOf(evidence)
   switch (type) {
     case 'duplicate-vote':
-      return examineVotes(reader, evidence, height)
+      return examineVotes(reader, evidence)
     case 'duplicate-proposal':
-      return examineProposals(reader, evidence, height)
+      return examineProposals(reader, evidence)
     case 'amnesia':
-      return examineAmnesia(reader, evidence, height)
+      return examineAmnesia(reader, evidence)
     case 'receipt-equivocation':
-      return examineReceipts(reader, evidence, height)
+      return examineReceipts(reader, evidence)
     case 'fraud-proof':
-      return examineFraud(reader, evidence, height)
+      return examineFraud(reader, evidence)
     case 'false-verdict':
-      return examineVerdict(reader, evidence, height)
+      return examineVerdict(reader, evidence)
     case 'light-client-attack':
     case undefined:
       return refuse('evidence_type_unsupported', { type: evidence.type })
@@ -102,7 +116,7 @@ export function examineEvidence(reader: Reader, evidence: Evidence, height: bigi
 }
 
 /**
- * Every signature inside the payload of evidence that `examineEvidence` takes.
+ * Every signature inside the payload; none for what is proven by state alone.
  * @throws RefusalError as `examineEvidence`.
  */
 export function evidenceSignatureChecks(
@@ -111,11 +125,14 @@ export function evidenceSignatureChecks(
   evidence: Evidence,
   height: bigint,
 ): SignatureCheck[] {
+  const type = evidenceTypeOf(evidence)
+  // These two hold no signature, and adjudication is not free.
+  if (type === 'fraud-proof' || type === 'false-verdict') return []
   const proven = examineEvidence(reader, evidence, height)
+  const members = membersAt(reader, proven.height)
   switch (proven.type) {
     case 'duplicate-vote': {
       const { first, second } = proven.payload
-      const members = validatorsAt(reader, proven.height)
       return [first, second].map(({ body, validator, signature }) => ({
         publicKey: memberAt(members, validator).consensusKey,
         digest: voteDigest(genesisHash, body),
@@ -124,7 +141,6 @@ export function evidenceSignatureChecks(
     }
     case 'duplicate-proposal': {
       const { first, second } = proven.payload
-      const members = validatorsAt(reader, proven.height)
       return [first, second].map(({ body, signature }) => ({
         publicKey: memberAt(members, body.proposer).consensusKey,
         digest: proposalDigest(genesisHash, body),
@@ -132,7 +148,7 @@ export function evidenceSignatureChecks(
       }))
     }
     case 'amnesia':
-      return amnesiaChecks(validatorsAt(reader, proven.height), genesisHash, proven.payload)
+      return amnesiaChecks(members, genesisHash, proven.payload)
     case 'receipt-equivocation':
       return [proven.payload.first, proven.payload.second].map(({ receipt, signature }) => ({
         publicKey: receipt.provider,
@@ -147,7 +163,7 @@ export function evidenceSignatureChecks(
   }
 }
 
-function examineVotes(reader: Reader, evidence: Evidence, at: bigint): Proven {
+function examineVotes(reader: Reader, evidence: Evidence): Proven {
   const payload = decode(DuplicateVoteCodec, evidence.payload)
   const { first, second } = payload
   const { height, round, type } = first.body
@@ -160,13 +176,12 @@ function examineVotes(reader: Reader, evidence: Evidence, at: bigint): Proven {
     !sameOptional(first.body.blockId, second.body.blockId) ||
     first.body.validRound !== second.body.validRound
   if (!isPair || !isConflict) refuse('evidence_no_conflict', { type: 'duplicate_vote' })
-  requireAge(reader, height, at)
   requireOffender(reader, evidence, height, first.validator)
   requireSubject(evidence, roundSubject(height, round))
   return { type: 'duplicate-vote', height, payload }
 }
 
-function examineProposals(reader: Reader, evidence: Evidence, at: bigint): Proven {
+function examineProposals(reader: Reader, evidence: Evidence): Proven {
   const payload = decode(DuplicateProposalCodec, evidence.payload)
   const { body } = payload.first
   const other = payload.second.body
@@ -175,14 +190,13 @@ function examineProposals(reader: Reader, evidence: Evidence, at: bigint): Prove
   const isConflict =
     !equalBytes(body.blockId, other.blockId) || body.validRound !== other.validRound
   if (!isPair || !isConflict) refuse('evidence_no_conflict', { type: 'duplicate_proposal' })
-  requireAge(reader, body.height, at)
   requireOffender(reader, evidence, body.height, body.proposer)
   requireSubject(evidence, roundSubject(body.height, body.round))
   return { type: 'duplicate-proposal', height: body.height, payload }
 }
 
 /** A lock of round r forgotten in r' > r, on a valid round before r: signed in both quorums. */
-function examineAmnesia(reader: Reader, evidence: Evidence, at: bigint): Proven {
+function examineAmnesia(reader: Reader, evidence: Evidence): Proven {
   const payload = decode(AmnesiaCodec, evidence.payload)
   const { height, commit, polka } = payload
   const isConflict =
@@ -192,8 +206,7 @@ function examineAmnesia(reader: Reader, evidence: Evidence, at: bigint): Proven 
     polka.validRound <= commit.round &&
     !equalBytes(commit.blockId, polka.blockId)
   if (!isConflict) refuse('evidence_no_conflict', { type: 'amnesia' })
-  requireAge(reader, height, at)
-  const members = validatorsAt(reader, height)
+  const members = membersAt(reader, height)
   const committed = signersOf(members, commit)
   const polled = signersOf(members, polka)
   const offender = members.findIndex(({ id }) => equalBytes(id, evidence.offender))
@@ -247,7 +260,7 @@ function bitsIn(byte: number): number {
   return count
 }
 
-function examineReceipts(reader: Reader, evidence: Evidence, at: bigint): Proven {
+function examineReceipts(reader: Reader, evidence: Evidence): Proven {
   const payload = decode(ReceiptEquivocationCodec, evidence.payload)
   const first = payload.first.receipt
   const second = payload.second.receipt
@@ -268,20 +281,18 @@ function examineReceipts(reader: Reader, evidence: Evidence, at: bigint): Proven
   if (record === undefined || !equalBytes(record.provider, first.provider)) {
     return refuse('evidence_subject_unknown', { job: toHex(first.job), attempt: first.attempt })
   }
-  requireAge(reader, record.matchedHeight, at)
   return { type: 'receipt-equivocation', height: record.matchedHeight, payload }
 }
 
-function requireReceipt(reader: Reader, evidence: Evidence, at: bigint): AnchoredReceipt {
+function requireReceipt(reader: Reader, evidence: Evidence): AnchoredReceipt {
   const id = toHex(evidence.subject)
   const anchored = receiptOf(reader, id)
   if (anchored === undefined) return refuse('evidence_subject_unknown', { receipt: id })
-  requireAge(reader, anchored.height, at)
   return anchored
 }
 
-function examineFraud(reader: Reader, evidence: Evidence, at: bigint): Proven {
-  const anchored = requireReceipt(reader, evidence, at)
+function examineFraud(reader: Reader, evidence: Evidence): Proven {
+  const anchored = requireReceipt(reader, evidence)
   const { receipt } = anchored
   if (!equalBytes(receipt.provider, evidence.offender)) {
     refuse('evidence_offender_wrong', { offender: toHex(evidence.offender) })
@@ -301,8 +312,8 @@ function examineFraud(reader: Reader, evidence: Evidence, at: bigint): Proven {
 }
 
 /** A `valid` verdict on a `fold` receipt that a fraud proof has refuted: all of it is in state. */
-function examineVerdict(reader: Reader, evidence: Evidence, at: bigint): Proven {
-  const anchored = requireReceipt(reader, evidence, at)
+function examineVerdict(reader: Reader, evidence: Evidence): Proven {
+  const anchored = requireReceipt(reader, evidence)
   const { receipt } = anchored
   const id = toHex(evidence.subject)
   if (evidence.payload.length > 0) refuse('evidence_payload_unexpected', { receipt: id })
@@ -325,16 +336,13 @@ function isMember(members: readonly Validator[], index: number, id: Uint8Array):
   return equalBytes(memberAt(members, index).id, id)
 }
 
-/** Neither from the future nor too old to be punished; so its validator set is still kept. */
-function requireAge(reader: Reader, height: bigint, at: bigint): void {
-  const age = activeParams(reader).params.evidence_age
-  if (height < 1n || height > at || height + age < at) {
-    refuse('evidence_too_old', { height, at, age })
-  }
+/** @throws RefusalError evidence_too_old when the set of that height is not kept. */
+function membersAt(reader: Reader, height: bigint): readonly Validator[] {
+  return keptValidatorsAt(reader, height) ?? refuse('evidence_too_old', { height })
 }
 
 function requireOffender(reader: Reader, evidence: Evidence, height: bigint, index: number): void {
-  const member = validatorsAt(reader, height)[index]
+  const member = membersAt(reader, height)[index]
   if (member === undefined || !equalBytes(member.id, evidence.offender)) {
     refuse('evidence_offender_wrong', { offender: toHex(evidence.offender), index })
   }

@@ -19,18 +19,18 @@
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { releaseAsk, suspendAsk } from './asks.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { dequeue, enqueue, refundJob } from './jobs.ts'
 import {
-  addTotals,
   ATTEMPT,
-  type AttemptRecord,
   ATTEMPTS,
+  type AttemptRecord,
+  addTotals,
   attemptKey,
   idBytes,
   JOB,
-  type JobRecord,
   JOBS,
+  type JobRecord,
   OPEN_ATTEMPTS,
   reasonBytes,
   requireAttempt,

@@ -26,15 +26,15 @@ import type { Program } from '../program/types.ts'
 import { account, move, pot } from './accounts.ts'
 import { openWindow, settleWindow } from './attestations-windows.ts'
 import { schedule } from './deadlines-due.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import {
   addTotals,
   drop,
   JOB,
-  jobOf,
+  JOBS,
   type JobRecord,
   type JobState,
-  JOBS,
+  jobOf,
   OPEN_JOBS,
   OPEN_JOBS_MAX,
   reasonBytes,
@@ -184,10 +184,10 @@ export function applyCancelOffer(execution: Execution, _id: string, cancel: Canc
   const id = toHex(cancel.offer)
   const job = jobOf(view, id)
   if (job === undefined || !equalBytes(job.offer.buyer, cancel.buyer)) {
-    return refuse('offer_unknown', { offer: id })
+    refuse('offer_unknown', { offer: id })
   }
   if (cancel.expiryHeight < block.height) {
-    return refuse('offer_expired', { expiry: cancel.expiryHeight, height: block.height })
+    refuse('offer_expired', { expiry: cancel.expiryHeight, height: block.height })
   }
   if (job.state !== JOB.offered) refuse('offer_not_open', { offer: id, state: jobState(job) })
   refundJob(execution, id, 'cancelled', 'cancelled_by_buyer')

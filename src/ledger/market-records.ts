@@ -119,10 +119,7 @@ const ProgramRecordCodec = container({
 export type ProgramRecord = Decoded<typeof ProgramRecordCodec>
 export const PROGRAMS = table('programs', ProgramRecordCodec)
 /** The canonical IR, apart from the record so that a change of state does not rewrite it. */
-export const PROGRAM_CODE = table(
-  'program-code',
-  container({ ir: byteList(PROGRAM_BYTES_MAX) }),
-)
+export const PROGRAM_CODE = table('program-code', container({ ir: byteList(PROGRAM_BYTES_MAX) }))
 
 const AskCodec = container({
   provider: bytes32,

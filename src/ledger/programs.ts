@@ -23,12 +23,12 @@ import type { Program } from '../program/types.ts'
 import { account, move, pot } from './accounts.ts'
 import { openWindow } from './attestations-windows.ts'
 import { schedule } from './deadlines-due.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import {
   PROGRAM,
   PROGRAM_CODE,
-  type ProgramRecord,
   PROGRAMS,
+  type ProgramRecord,
   reasonBytes,
   reasonText,
 } from './market-records.ts'
@@ -183,10 +183,10 @@ export function applyRetireProgram(
   const id = toHex(program)
   const record = programRecordOf(execution.view, id)
   if (record === undefined || toHex(record.owner) !== sender) {
-    return refuse('program_unknown', { program: id })
+    refuse('program_unknown', { program: id })
   }
   if (record.state !== PROGRAM.available) {
-    return refuse('program_not_available', { program: id, state: NAMES[record.state] ?? '' })
+    refuse('program_not_available', { program: id, state: NAMES[record.state] ?? '' })
   }
   if (record.openJobs > 0) refuse('program_in_use', { program: id, jobs: record.openJobs })
   closeProgram(execution, id, record, 'retired', 'retired_by_owner')

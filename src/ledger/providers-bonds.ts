@@ -10,8 +10,8 @@
 
 import { assert } from '../base/assert.ts'
 import { refuse } from '../base/refusal.ts'
-import { emit, type Execution } from './execution.ts'
-import { PROVIDER, type ProviderRecord, PROVIDERS } from './market-records.ts'
+import { type Execution, emit } from './execution.ts'
+import { PROVIDER, PROVIDERS, type ProviderRecord } from './market-records.ts'
 import { type Conduct, reputationAfter } from './reputation.ts'
 import type { Reader } from './state.ts'
 
@@ -79,9 +79,4 @@ export function suspendProvider(execution: Execution, id: string, reason: string
   const until = execution.block.height + execution.block.params.suspension_blocks
   updateProvider(execution, id, () => ({ suspendedUntil: until }))
   emit(execution, { kind: 'provider-suspended', subject: id, actor: id, count: until, reason })
-}
-
-/** All provider bonds, locked parts included; what is unbonding is counted with the validators'. */
-export function bondedByProviders(reader: Reader): bigint {
-  return reader.entries(PROVIDERS).reduce((sum, [, { bond }]) => sum + bond, 0n)
 }

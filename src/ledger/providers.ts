@@ -15,7 +15,7 @@ import { toHex } from '../base/bytes.ts'
 import { refuse } from '../base/refusal.ts'
 import { account, move, pot } from './accounts.ts'
 import { cancelAsksOf } from './asks.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { KERNEL_DIGESTS, PROVIDER, PROVIDERS } from './market-records.ts'
 import { freeBond, providerOf, requireProvider } from './providers-bonds.ts'
 import { REPUTATION_START_PPM } from './reputation.ts'
@@ -94,9 +94,15 @@ export function unbondProvider(execution: Execution, sender: string, value: bigi
 /** @throws RefusalError kernel_digest_unknown. */
 export function requireKernelDigest(reader: Reader, digest: Uint8Array): void {
   const key = toHex(digest)
-  if (reader.get(KERNEL_DIGESTS, key) === undefined) refuse('kernel_digest_unknown', { digest: key })
+  if (reader.get(KERNEL_DIGESTS, key) === undefined)
+    refuse('kernel_digest_unknown', { digest: key })
 }
 
 function requireBond(bond: bigint, least: bigint): void {
   if (bond < least) refuse('bond_too_small', { bond, least })
+}
+
+/** All provider bonds, locked parts included; what is unbonding is counted with the validators'. */
+export function bondedByProviders(reader: Reader): bigint {
+  return reader.entries(PROVIDERS).reduce((sum, [, { bond }]) => sum + bond, 0n)
 }

@@ -14,7 +14,7 @@ import { refuse } from '../base/refusal.ts'
 import { releaseAsk } from './asks.ts'
 import { openWindow } from './attestations-windows.ts'
 import { schedule } from './deadlines-due.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { paramsOf, updateAttempt } from './jobs-attempts.ts'
 import {
   ANNOUNCEMENTS,
@@ -26,10 +26,10 @@ import {
   jobOf,
   RECEIPTS,
 } from './market-records.ts'
+import { programOf } from './programs.ts'
 import { requireKernelDigest } from './providers.ts'
 import type { Reader } from './state.ts'
 import { type Offer, type ProofAnnounce, type Receipt, VERIFICATIONS } from './types/market.ts'
-import { programOf } from './programs.ts'
 
 const SUCCINCT = VERIFICATIONS.indexOf('succinct')
 const DIGEST_BYTES = 32
@@ -52,10 +52,10 @@ export function applyReceipt(execution: Execution, id: string, receipt: Receipt)
   const { view, block } = execution
   const jobId = toHex(receipt.job)
   const job = jobOf(view, jobId)
-  if (job === undefined) return refuse('receipt_job_unknown', { job: jobId })
+  if (job === undefined) refuse('receipt_job_unknown', { job: jobId })
   const attempt = attemptOf(view, jobId, receipt.attempt)
   if (attempt === undefined || receipt.attempt !== job.attempt) {
-    return refuse('receipt_attempt_wrong', { attempt: receipt.attempt, current: job.attempt })
+    refuse('receipt_attempt_wrong', { attempt: receipt.attempt, current: job.attempt })
   }
   if (attempt.state !== ATTEMPT.matched) {
     refuse('receipt_attempt_closed', { job: jobId, attempt: receipt.attempt })
@@ -67,12 +67,7 @@ export function applyReceipt(execution: Execution, id: string, receipt: Receipt)
   anchor(execution, id, receipt, attempt)
 }
 
-function anchor(
-  execution: Execution,
-  id: string,
-  receipt: Receipt,
-  record: AttemptRecord,
-): void {
+function anchor(execution: Execution, id: string, receipt: Receipt, record: AttemptRecord): void {
   const { view, block } = execution
   const job = toHex(receipt.job)
   const { attempt } = receipt
@@ -154,7 +149,7 @@ export function applyProofAnnounce(
   const { view, block } = execution
   const id = toHex(announce.receipt)
   const anchored = receiptOf(view, id)
-  if (anchored === undefined) return refuse('receipt_unknown', { receipt: id })
+  if (anchored === undefined) refuse('receipt_unknown', { receipt: id })
   const { receipt, height } = anchored
   if (receipt.proofKind !== SUCCINCT) refuse('proof_unexpected', { receipt: id })
   if (!equalBytes(receipt.provider, announce.provider)) {

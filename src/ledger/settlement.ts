@@ -17,14 +17,14 @@
  * Source: protocol.md §1 (Money), §5 (Settlement, The 100 ms budget).
  */
 
-import { assert } from '../base/assert.ts'
 import { amount, basisPoints, split } from '../base/amount.ts'
+import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import type { Params } from '../governance/params.ts'
 import { account, move, pot } from './accounts.ts'
 import { saidIn, windowMembers, windowOf } from './attestations-windows.ts'
 import { clearDue, dueAt } from './deadlines-due.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { closeJob } from './jobs.ts'
 import { finishAttempt, paramsOf } from './jobs-attempts.ts'
 import {

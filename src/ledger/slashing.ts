@@ -12,7 +12,7 @@
 
 import { toHex } from '../base/bytes.ts'
 import { account, move, pot } from './accounts.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { JOBS, requireJob } from './market-records.ts'
 import { providerOf, updateProvider } from './providers-bonds.ts'
 import type { Reader } from './state.ts'

@@ -8,9 +8,9 @@
  * Source: protocol.md §6.
  */
 
-import { sha256, signingDigest } from '../../base/hash.ts'
 import { concatBytes, u32Bytes, u64Bytes } from '../../base/bytes.ts'
 import { bytes64, type Codec, container, type Decoded, encode } from '../../base/codec.ts'
+import { sha256, signingDigest } from '../../base/hash.ts'
 import { type Receipt, ReceiptCodec } from './market.ts'
 
 const signedReceipt = container({
