@@ -67,6 +67,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The bond would be below the least that is allowed, and not zero.',
     remedy: 'Bond at least the minimum of docs/reference/params.md, or ask all of it back.',
   },
+  bond_value_zero: {
+    meaning: 'A bond of nothing is given or asked back.',
+    remedy: 'Name a value above zero.',
+  },
   consensus_key_taken: {
     meaning: 'Another validator has this consensus key.',
     remedy: 'Make a key of your own: the same key in two places signs twice.',
@@ -78,6 +82,10 @@ export const REFUSALS: RefusalTable = {
   genesis_invalid: {
     meaning: 'The genesis contradicts itself or the parameter table.',
     remedy: 'Fix what the reason names; docs/reference/genesis.md has the format.',
+  },
+  key_inadmissible: {
+    meaning: 'The public key is not the canonical encoding of a point of prime order.',
+    remedy: 'Make the key with `tb-cli keys new`; keys of small or mixed order are never taken.',
   },
   nonce_too_far_ahead: {
     meaning: 'The nonce is far beyond the next of the account.',

@@ -7,14 +7,17 @@
  *
  * Invariants
  *   - What block H changes is in force from H+2: the header of H+1 commits to it.
- *   - A block changes at most a third of the power, tombstones first; the last validator stays.
+ *   - A block changes at most a third of the power, tombstones first; a larger change is made in
+ *     parts, one a block. The last validator stays.
+ *   - A VRF key is used two epochs after it was registered, so that nobody picks one that suits the
+ *     beacon it already sees; a newcomer joins the set once its key may be used.
  *   - Sets are kept for `evidence_age`, so that old offences can be judged by the powers of then.
  *
  * Source: protocol.md §3, §6.
  */
 
-import { assert } from '../base/assert.ts'
 import { NBLOCK_PER_BLOCK } from '../base/amount.ts'
+import { assert } from '../base/assert.ts'
 import { equalBytes, fromHex, toHex } from '../base/bytes.ts'
 import {
   bool,
@@ -23,18 +26,21 @@ import {
   container,
   type Decoded,
   list,
+  optional,
   u8,
   u32,
   u64,
   u128,
 } from '../base/codec.ts'
+import { isAdmissibleKey } from '../base/ed25519-keys.ts'
 import { refuse } from '../base/refusal.ts'
+import { type Params, WINDOW_KEYS } from '../governance/params.ts'
 import { account, move, pot } from './accounts.ts'
-import { emit, type Execution } from './execution.ts'
+import { type Execution, emit } from './execution.ts'
 import { numberKey, type Reader, table, type View } from './state.ts'
+import { VALIDATORS_MAX } from './types/block.ts'
 import type { ActionPayload } from './types/transaction.ts'
 import { ROLE_VALIDATOR } from './types/transaction.ts'
-import { VALIDATORS_MAX } from './types/block.ts'
 import {
   initialPriorities,
   nextPriorities,
@@ -47,9 +53,16 @@ import {
 
 const DOWNTIME_BYTES = 75
 
+/** Epochs between the registration of a VRF key and its use. */
+export const VRF_DELAY_EPOCHS = 2n
+
 const ValidatorRecordCodec = container({
   consensusKey: bytes32,
   vrfKey: bytes32,
+  /** First height at which `vrfKey` may be used. */
+  vrfFrom: u64,
+  /** The key that takes its place. */
+  nextVrf: optional(container({ key: bytes32, from: u64 })),
   bond: u128,
   /** Height until which it is jailed; 0 when it is not. */
   jailedUntil: u64,
@@ -72,15 +85,22 @@ const ROTATIONS = table('rotations', RotationCodec)
 const UnbondingCodec = container({ owner: bytes32, role: u8, value: u128 })
 export const UNBONDING = table('unbonding', UnbondingCodec)
 
-/** The set in force at `height`, sorted by id. */
-export function validatorsAt(reader: Reader, height: bigint): readonly Validator[] {
+/** The set in force at `height`, sorted by id; undefined when it is no longer, or never was, kept. */
+export function keptValidatorsAt(reader: Reader, height: bigint): readonly Validator[] | undefined {
   const key = numberKey(height)
   const sets = reader.entries(SETS)
   for (let at = sets.length - 1; at >= 0; at--) {
     const [from, set] = sets[at] as (typeof sets)[number]
     if (from <= key) return set.members
   }
-  assert(false, 'a set is kept for every height that is asked for')
+  return undefined
+}
+
+/** The set in force at a height of which the set is known to be kept. */
+export function validatorsAt(reader: Reader, height: bigint): readonly Validator[] {
+  const members = keptValidatorsAt(reader, height)
+  assert(members !== undefined, 'a set is kept for every height that is asked for')
+  return members
 }
 
 export function prioritiesAt(reader: Reader, height: bigint): Priorities {
@@ -111,22 +131,26 @@ export function bondValidator(
   const { view, block } = execution
   const known = validatorOf(view, sender)
   if (known?.tombstoned) refuse('validator_tombstoned', { validator: sender })
+  if (value === 0n) refuse('bond_value_zero', { validator: sender })
   const least = block.params.validator_min_bond
   const bond = (known?.bond ?? 0n) + value
   if (bond < least) refuse('bond_too_small', { bond, least })
-  if (known === undefined) requireFreeKey(view, consensusKey)
+  if (known === undefined) requireKeys(view, consensusKey, vrfKey)
   move(execution, account(sender), pot('bonds'), value)
-  const fresh = {
-    consensusKey,
-    vrfKey,
-    jailedUntil: 0n,
-    tombstoned: false,
-    countedFrom: block.height + 2n,
-    missed: new Uint8Array(DOWNTIME_BYTES),
-    missedCount: 0,
-  }
+  const fresh = { ...newValidatorRecord(consensusKey, vrfKey, bond), vrfFrom: vrfFrom(execution) }
   view.put(VALIDATORS, sender, { ...(known ?? fresh), bond })
   emit(execution, { kind: 'validator-bonded', subject: sender, actor: sender, value })
+}
+
+function vrfFrom({ block }: Execution): bigint {
+  return block.height + VRF_DELAY_EPOCHS * block.params.epoch_blocks
+}
+
+function requireKeys(view: View, consensusKey: Uint8Array, vrfKey: Uint8Array): void {
+  for (const [role, key] of Object.entries({ consensusKey, vrfKey })) {
+    if (!isAdmissibleKey(key)) refuse('key_inadmissible', { role, key: toHex(key) })
+  }
+  requireFreeKey(view, consensusKey)
 }
 
 function requireFreeKey(view: View, consensusKey: Uint8Array): void {
@@ -140,6 +164,7 @@ function requireFreeKey(view: View, consensusKey: Uint8Array): void {
 export function unbondValidator(execution: Execution, sender: string, value: bigint): void {
   const { view, block } = execution
   const record = requireValidator(view, sender)
+  if (value === 0n) refuse('bond_value_zero', { validator: sender })
   if (record.bond < value) refuse('bond_insufficient', { bond: record.bond, asked: value })
   const left = record.bond - value
   const least = block.params.validator_min_bond
@@ -169,12 +194,10 @@ export function unjail(execution: Execution, sender: string): void {
   if (record.jailedUntil > block.height) {
     refuse('validator_jailed', { validator: sender, until: record.jailedUntil })
   }
-  const cleared = { missed: new Uint8Array(DOWNTIME_BYTES), missedCount: 0 }
   view.put(VALIDATORS, sender, {
     ...record,
-    ...cleared,
+    ...uncounted(block.height + 2n),
     jailedUntil: 0n,
-    countedFrom: block.height + 2n,
   })
   emit(execution, { kind: 'validator-unjailed', subject: sender, actor: sender })
 }
@@ -184,11 +207,24 @@ export function rotateKey(
   sender: string,
   { consensusKey, vrfKey }: ActionPayload<'rotate-key'>,
 ): void {
-  const { view } = execution
+  const { view, block } = execution
   const record = requireValidator(view, sender)
-  requireFreeKey(view, consensusKey)
-  view.put(VALIDATORS, sender, { ...record, consensusKey, vrfKey })
+  if (record.tombstoned) refuse('validator_tombstoned', { validator: sender })
+  requireKeys(view, consensusKey, vrfKey)
+  const usable = usableVrf(record, block.height)
+  const isSame = equalBytes(vrfKey, usable.vrfKey)
+  const nextVrf = isSame ? null : { key: vrfKey, from: vrfFrom(execution) }
+  view.put(VALIDATORS, sender, { ...record, ...usable, consensusKey, nextVrf })
   emit(execution, { kind: 'key-rotated', subject: sender, actor: sender })
+}
+
+/** The VRF key that may be used at `height`. */
+function usableVrf(
+  { vrfKey, vrfFrom: from, nextVrf }: ValidatorRecord,
+  height: bigint,
+): Pick<ValidatorRecord, 'vrfKey' | 'vrfFrom'> {
+  if (nextVrf === null || nextVrf.from > height) return { vrfKey, vrfFrom: from }
+  return { vrfKey: nextVrf.key, vrfFrom: nextVrf.from }
 }
 
 function requireValidator(view: View, id: string): ValidatorRecord {
@@ -257,13 +293,32 @@ function countOne(
   if (before === missed) return
   const ring = Uint8Array.from(record.missed)
   ring[at >> 3] = (ring[at >> 3] as number) ^ bit
-  const missedCount = record.missedCount + (missed ? 1 : -1)
+  const missedCount = countBits(ring, Number(window))
   view.put(VALIDATORS, id, { ...record, missed: ring, missedCount })
   const allowed = window - (window * block.params.downtime_min_signed_bps) / 10_000n
   const whole = block.height >= record.countedFrom + window
   if (whole && BigInt(missedCount) > allowed) {
     jail(execution, id, block.height + block.params.downtime_jail_blocks, 'downtime')
   }
+}
+
+/** Set bits among the first `count`: a window that governance has narrowed forgets the rest. */
+function countBits(ring: Uint8Array, count: number): number {
+  let bits = 0
+  for (let at = 0; at < count; at++) bits += ((ring[at >> 3] as number) >> (at & 7)) & 1
+  return bits
+}
+
+function uncounted(from: bigint): Pick<ValidatorRecord, 'missed' | 'missedCount' | 'countedFrom'> {
+  return { missed: new Uint8Array(DOWNTIME_BYTES), missedCount: 0, countedFrom: from }
+}
+
+/** A validator let a window close without a word: counted as a missed signature. */
+export function missDuty(execution: Execution, id: string): void {
+  const { view, block } = execution
+  const record = validatorOf(view, id)
+  if (record === undefined || record.jailedUntil > 0n || record.countedFrom > block.height) return
+  countOne(execution, id, record, true, block.params.downtime_window)
 }
 
 /** Gives back what has been unbonding long enough. */
@@ -287,7 +342,7 @@ export function updateValidators(execution: Execution): void {
   const after = changed(execution, before)
   if (after !== before) view.put(SETS, numberKey(from), { members: [...after] })
   rotate(view, block.height + 1n)
-  prune(view, block.height, block.params.evidence_age)
+  prune(view, block.height, longestWindow(block.params))
 }
 
 function rotate(view: View, height: bigint): void {
@@ -302,6 +357,12 @@ function putPriorities(view: View, height: bigint, priorities: Priorities): void
   view.put(ROTATIONS, numberKey(height), { priorities: encoded })
 }
 
+/** How long after a height its set may still be asked for. */
+function longestWindow(params: Params): bigint {
+  const { evidence_age: age } = params
+  return WINDOW_KEYS.reduce((most, key) => (params[key] > most ? params[key] : most), age)
+}
+
 /** Sets older than any offence that may still be punished are dropped, but the last before it. */
 function prune(view: View, height: bigint, age: bigint): void {
   if (height <= age) return
@@ -310,53 +371,103 @@ function prune(view: View, height: bigint, age: bigint): void {
   for (const [key] of old.slice(0, -1)) view.remove(SETS, key)
 }
 
-function wantedMember(id: string, record: ValidatorRecord, least: bigint): Validator | undefined {
+/** The member that the record makes at height `from`, if it makes one. */
+function wantedMember(
+  id: string,
+  record: ValidatorRecord,
+  least: bigint,
+  from: bigint,
+): Validator | undefined {
   if (record.tombstoned || record.jailedUntil > 0n || record.bond < least) return undefined
-  const { consensusKey, vrfKey, bond } = record
+  const { vrfKey, vrfFrom: usableFrom } = usableVrf(record, from)
+  if (usableFrom > from) return undefined
+  const { consensusKey, bond } = record
   return { id: fromHex(id), consensusKey, vrfKey, power: bond / NBLOCK_PER_BLOCK }
 }
 
 interface Step {
   readonly id: string
+  readonly from: Validator | undefined
   readonly to: Validator | undefined
-  readonly weight: bigint
-  /** Tombstones first, then leavers, then changes of power, then newcomers. */
+  /** Tombstones first, then leavers, then changes, then newcomers. */
   readonly order: number
 }
 
 function changed(execution: Execution, before: readonly Validator[]): readonly Validator[] {
   const { view, block } = execution
-  const steps = stepsFrom(view, before, block.params.validator_min_bond)
+  const height = block.height + 2n
+  const steps = stepsFrom(view, before, block.params.validator_min_bond, height)
   if (steps.length === 0) return before
-  const budget = totalPower(before) / 3n
+  const total = totalPower(before)
   const members = new Map(before.map((member) => [toHex(member.id), member]))
-  let spent = 0n
-  for (const { id, to, weight } of steps) {
-    const last = to === undefined && members.size === 1
-    const full = to !== undefined && !members.has(id) && members.size >= VALIDATORS_MAX
-    if (last || full || (spent + weight > budget && spent > 0n)) continue
-    spent += weight
-    if (to === undefined) members.delete(id)
-    else members.set(id, to)
-    const kind = to === undefined ? 'validator-removed' : 'validator-activated'
-    emit(execution, { kind, subject: id, count: block.height + 2n, value: to?.power ?? 0n })
+  // A total below three still changes, by one.
+  let left = total < 3n ? 1n : total / 3n
+  for (const step of steps) {
+    const isLast = step.to === undefined && members.size === 1
+    const isFull = step.from === undefined && members.size >= VALIDATORS_MAX
+    if (isLast || isFull) continue
+    const { member, spent } = stepWithin(step, left)
+    if (spent === 0n && sameMember(step.from, member)) continue
+    left -= spent
+    if (member === undefined) members.delete(step.id)
+    else members.set(step.id, member)
+    announce(execution, step, member, height)
   }
   return validatorSet([...members.values()]).members
 }
 
-function stepsFrom(view: View, before: readonly Validator[], least: bigint): Step[] {
+/** As much of a change as the power left allows. */
+function stepWithin(
+  { from, to }: Step,
+  left: bigint,
+): { readonly member: Validator | undefined; readonly spent: bigint } {
+  const [power, target] = [from?.power ?? 0n, to?.power ?? 0n]
+  const distance = power > target ? power - target : target - power
+  if (distance <= left) return { member: to, spent: distance }
+  const reached = power > target ? power - left : power + left
+  const keys = to ?? from
+  assert(keys !== undefined, 'a step is of somebody')
+  return { member: reached === 0n ? undefined : { ...keys, power: reached }, spent: left }
+}
+
+function announce(
+  execution: Execution,
+  { id, from }: Step,
+  member: Validator | undefined,
+  height: bigint,
+): void {
+  const { view } = execution
+  if (from === undefined) {
+    view.put(VALIDATORS, id, { ...requireValidator(view, id), ...uncounted(height) })
+  }
+  const kind = member === undefined ? 'validator-removed' : 'validator-activated'
+  emit(execution, { kind, subject: id, count: height, value: member?.power ?? 0n })
+}
+
+function stepsFrom(
+  view: View,
+  before: readonly Validator[],
+  least: bigint,
+  height: bigint,
+): Step[] {
   const now = new Map(before.map((member) => [toHex(member.id), member]))
   const steps: Step[] = []
   for (const [id, record] of view.entries(VALIDATORS)) {
     const from = now.get(id)
-    const to = wantedMember(id, record, least)
-    if (sameMember(from, to)) continue
-    const [power, target] = [from?.power ?? 0n, to?.power ?? 0n]
-    const weight = power > target ? power - target : target - power
-    const order = record.tombstoned ? 0 : to === undefined ? 1 : from !== undefined ? 2 : 3
-    steps.push({ id, to, weight, order })
+    const to = wantedMember(id, record, least, height)
+    if (!sameMember(from, to)) steps.push({ id, from, to, order: orderOf(record, from, to) })
   }
   return steps.sort((left, right) => left.order - right.order)
+}
+
+function orderOf(
+  record: ValidatorRecord,
+  from: Validator | undefined,
+  to: Validator | undefined,
+): number {
+  if (record.tombstoned) return 0
+  if (to === undefined) return 1
+  return from === undefined ? 3 : 2
 }
 
 function sameMember(from: Validator | undefined, to: Validator | undefined): boolean {
@@ -374,7 +485,7 @@ export function installValidators(
   validators: readonly { readonly id: string; readonly record: ValidatorRecord }[],
 ): ValidatorSet {
   for (const { id, record } of validators) view.put(VALIDATORS, id, record)
-  const members = validators.flatMap(({ id, record }) => wantedMember(id, record, 1n) ?? [])
+  const members = validators.flatMap(({ id, record }) => wantedMember(id, record, 1n, 1n) ?? [])
   const set = validatorSet(members)
   view.put(SETS, numberKey(1n), { members: [...set.members] })
   putPriorities(view, 1n, initialPriorities(set))
@@ -387,9 +498,8 @@ export function newValidatorRecord(
   vrfKey: Uint8Array,
   bond: bigint,
 ): ValidatorRecord {
-  const missed = new Uint8Array(DOWNTIME_BYTES)
-  const clean = { jailedUntil: 0n, tombstoned: false, countedFrom: 1n, missed, missedCount: 0 }
-  return { consensusKey, vrfKey, bond, ...clean }
+  const standing = { jailedUntil: 0n, tombstoned: false, ...uncounted(1n) }
+  return { consensusKey, vrfKey, vrfFrom: 0n, nextVrf: null, bond, ...standing }
 }
 
 /** Everything validators have locked, unbonding included. */
