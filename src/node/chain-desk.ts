@@ -15,31 +15,23 @@
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { decode, encode } from '../base/codec.ts'
-import { attempt, type Refusal, refusal } from '../base/refusal.ts'
-import { commitOf } from '../consensus/certificate.ts'
-import { type CutBody, cutBody } from '../consensus/parts.ts'
+import { attempt, type Refusal, refusal, refuse } from '../base/refusal.ts'
+import { certificateChecks, commitOf, judgeCertificate } from '../consensus/certificate.ts'
+import { cutBody } from '../consensus/parts.ts'
 import type { Height, Proposal, QuorumCertificate, Round, ValueId } from '../consensus/types.ts'
-import {
-  applyBlock,
-  beaconAlpha,
-  buildBlock,
-  type Executed,
-  executeBlock,
-  requiredChecks,
-} from '../ledger/ledger.ts'
-import { bodyKey } from '../ledger/store-schema.ts'
+import { buildBlock, nextBeaconAlpha } from '../ledger/build.ts'
+import { applyBlock, type Executed, executeBlock, requiredChecks } from '../ledger/ledger.ts'
+import { bodyKey, sealed } from '../ledger/store-schema.ts'
 import { type Block, BlockCodec, blockId } from '../ledger/types/block.ts'
+import { validatorSet } from '../ledger/types/validator-set.ts'
+import { validatorsAt } from '../ledger/validators.ts'
+import type { SignatureCheck } from '../runtime/ports.ts'
+import { certificateOf } from './certificate-of.ts'
 import { toConsensus } from './consensus-desk.ts'
 import { afterCommit } from './height-desk.ts'
 import type { NodeState } from './state.ts'
 import { fetchDecided } from './sync-desk.ts'
 import { ask, type Turn, tell } from './turn.ts'
-
-/** The block as it is proposed, or nothing if it is not at hand. */
-export function cutOf(node: NodeState, value: ValueId): CutBody | undefined {
-  const body = node.bodies.get(value)
-  return body === undefined ? undefined : cutBody(body.bytes)
-}
 
 export function buildValue(node: NodeState, turn: Turn, height: Height, round: Round): void {
   const { ledger, identity, pool } = node
@@ -48,13 +40,13 @@ export function buildValue(node: NodeState, turn: Turn, height: Height, round: R
   assert(height === ledger.head.height + 1n, 'a block is built on the head')
   const earliestMs = ledger.head.timeMs + ledger.params.min_block_interval_ms
   const nowMs = BigInt(turn.at.wallMs)
-  const block = buildBlock(ledger, pool, {
+  const { block, left } = buildBlock(ledger, pool, {
     timeMs: nowMs > earliestMs ? nowMs : earliestMs,
     proposer: account,
-    beaconProof: vrfProve(beaconAlpha(ledger)),
+    beaconProof: vrfProve(nextBeaconAlpha(ledger)),
   })
-  const checkedIds = new Set(requiredChecks(ledger, block).objects.map(({ id }) => id))
-  const executed = executeBlock(ledger, block, (id) => checkedIds.has(id))
+  for (const { id, refusal } of left) dropHopeless(node, turn, id, refusal)
+  const executed = executeBlock(ledger, block, (id) => pool.has(id))
   assert('executed' in executed, 'a block we build is valid')
   const bytes = encode(BlockCodec, block)
   const value = toHex(blockId(block.header))
@@ -134,14 +126,17 @@ export function examine(
     then(turn, { refused: refusal('block_id_mismatch', { value }) })
     return
   }
-  const required = attempt(() => requiredChecks(node.ledger, block))
+  const required = attempt(() => ({
+    objects: requiredChecks(node.ledger, block),
+    commit: lastCommitChecks(node, block),
+  }))
   if ('refused' in required) {
     then(turn, required)
     return
   }
-  const { objects, commit } = required.value
-  const fresh = objects.filter(({ id }) => !node.pool.isChecked(id))
-  const batch = [...commit, ...fresh.map(({ check }) => check)]
+  const { objects, commit: parent } = required.value
+  const fresh = objects.filter(({ id, checks }) => !node.pool.isChecked(id, checks))
+  const batch = [...parent, ...fresh.flatMap(({ checks }) => checks)]
   ask(turn, { kind: 'check', batch, rule: 'block' }, (later, { valid }) => {
     if (!valid.every((each) => each)) {
       then(later, { refused: refusal('block_signature_invalid', { value }) })
@@ -152,6 +147,31 @@ export function examine(
     then(later, 'refused' in outcome ? outcome : { block, executed: outcome.executed })
   })
 }
+
+/** The signatures of the parent's commit; none where this node committed the parent itself. */
+function lastCommitChecks({ ledger }: NodeState, { lastCommit }: Block): readonly SignatureCheck[] {
+  const { height } = ledger.head
+  if (height === 0n) return []
+  const certificate = certificateOf(lastCommit)
+  const set = validatorSet(validatorsAt(ledger.state, height))
+  const unsound = judgeCertificate(certificate, set)
+  if (unsound !== undefined) refuse(unsound.code, unsound.facts)
+  return certificateChecks(certificate, set, ledger.genesisHash)
+}
+
+/** What can be taken by no later block leaves the pool; what is merely early stays. */
+function dropHopeless(node: NodeState, turn: Turn, id: string, refusal: Refusal): void {
+  if (EARLY_CODES.has(refusal.code)) return
+  node.pool.drop(id)
+  tell(turn, { kind: 'object-dropped', id, refusal })
+}
+
+/** Refusals that a later block may lift. */
+const EARLY_CODES: ReadonlySet<string> = new Set([
+  'nonce_wrong',
+  'attestation_height',
+  'balance_insufficient',
+])
 
 /** Proposer-based time: judged once, on fresh proposals only (protocol.md §1, Clocks). */
 function isTimely(node: NodeState, turn: Turn, block: Block): boolean {
@@ -178,7 +198,7 @@ function keepDurable(
     turn,
     {
       kind: 'persist',
-      batch: [{ op: 'put', key: bodyKey(height, value), value: bytes }],
+      batch: [sealed(bodyKey(height, value), bytes)],
       holds: value,
     },
     then,

@@ -7,17 +7,12 @@
 import { unreachable } from '../base/assert.ts'
 import { timeMs } from '../base/time.ts'
 import type { ConsensusEffect, ConsensusEvent, Timer } from '../consensus/events.ts'
-import { proposalParts } from '../consensus/parts.ts'
 import { step } from '../consensus/step.ts'
-import {
-  encodeProposalMessage,
-  encodeVote,
-  type Proposal,
-  type ProposalMessage,
-} from '../consensus/types.ts'
+import { encodeProposalMessage, encodeVote, type Proposal } from '../consensus/types.ts'
 import { encodeWalEntry } from '../consensus/wal.ts'
-import { buildValue, commitDecided, cutOf, judgeBody } from './chain-desk.ts'
+import { buildValue, commitDecided, judgeBody } from './chain-desk.ts'
 import { reportMisbehaviour } from './evidence-desk.ts'
+import { proposalMessages } from './proposal-messages.ts'
 import type { NodeState } from './state.ts'
 import { fetchDecided, type Repair, repair } from './sync-desk.ts'
 import { ask, say, type Turn, tell } from './turn.ts'
@@ -168,15 +163,6 @@ function publishProposal(node: NodeState, turn: Turn, proposal: Proposal): void 
       says: proposal.value,
     })
   }
-}
-
-function proposalMessages(node: NodeState, proposal: Proposal): ProposalMessage[] {
-  const cut = cutOf(node, proposal.value)
-  if (cut === undefined) return [{ kind: 'proposal', proposal }]
-  return [
-    { kind: 'proposal', proposal },
-    ...proposalParts(proposal, cut).map((part) => ({ kind: 'part', part }) as const),
-  ]
 }
 
 function repairHeight(

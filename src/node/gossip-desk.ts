@@ -40,7 +40,7 @@ export type Origin =
   | { readonly kind: 'own' }
   | { readonly kind: 'stream' }
 
-const TOPIC_OF_KIND: Readonly<Record<ObjectKind, LedgerTopic>> = {
+export const TOPIC_OF_KIND: Readonly<Record<ObjectKind, LedgerTopic>> = {
   transaction: 'transactions',
   offer: 'job-offers',
   'cancel-offer': 'job-offers',
@@ -147,7 +147,7 @@ function admit(node: NodeState, turn: Turn, token: Token, object: GatedObject): 
   switch (object.kind) {
     case 'ledger': {
       const id = toHex(object.id)
-      const refusal = node.pool.add(node.ledger, object.objectKind, object.envelope, id)
+      const refusal = node.pool.add(node.ledger, object.envelope, isOwn(node, token))
       if (refusal !== undefined) {
         tell(turn, { kind: 'object-dropped', id, refusal })
         answer(node, turn, token, 'ignore', { refusal })
@@ -178,6 +178,12 @@ function onProposalMessage(node: NodeState, turn: Turn, message: ProposalMessage
   }
   const { whole } = node.bodies.add(message.part)
   if (whole !== undefined) judgeWhole(node, turn, message.part.value, whole)
+}
+
+/** This node answers for the object: its own, or a client's. */
+function isOwn(node: NodeState, token: Token): boolean {
+  const origin = node.origins.get(token)
+  return origin?.kind === 'own' || origin?.kind === 'client'
 }
 
 function openToken(node: NodeState, origin: Origin): Token {
@@ -232,7 +238,7 @@ function topicOf(bytes: Uint8Array): LedgerTopic {
 export function createIntake(node: () => NodeState): Intake {
   return new Intake({
     genesisHash: node().ledger.genesisHash,
-    admitObject: (envelope, kind, id) => admitObject(node().ledger, envelope, kind, id),
+    admitObject: (envelope) => admitObject(node().ledger, envelope),
     admitVote: (vote) => admitVote(node().consensus, vote),
     admitProposal: (message) => admitProposal(node().consensus, message),
   })

@@ -5,11 +5,14 @@
  *   height that does not end -> votes, proposal and certificates asked of a few peers, ours pushed
  */
 
+import { utf8 } from '../base/bytes.ts'
 import { checked } from '../base/checked.ts'
 import { decode, encode } from '../base/codec.ts'
 import { attempt } from '../base/refusal.ts'
 import { certificateChecks, judgeCertificate } from '../consensus/certificate.ts'
 import { type Certificate, decodeCertificate, type QuorumCertificate } from '../consensus/types.ts'
+import { BlockCodec } from '../ledger/types/block.ts'
+import { type StoredBlock, StoredBlockCodec } from '../ledger/types/stored-block.ts'
 import { validatorSet } from '../ledger/types/validator-set.ts'
 import { validatorsAt } from '../ledger/validators.ts'
 import {
@@ -22,14 +25,16 @@ import {
 import { type SyncEffect, type SyncEvent, syncStep, syncTarget } from '../p2p/sync.ts'
 import { TOPICS } from '../p2p/topics.ts'
 import type { Answer, PeerId, Topic } from '../runtime/ports.ts'
+import { certificateOf } from './certificate-of.ts'
 import { commit, examine } from './chain-desk.ts'
 import { toConsensus } from './consensus-desk.ts'
 import { onPushed } from './gossip-desk.ts'
 import type { NodeState } from './state.ts'
-import { certificateOf, type SyncedBlock, SyncedBlockCodec } from './synced-block.ts'
 import { ask, say, type Turn, tell } from './turn.ts'
 
 export const SYNC_TIMER = 'sync'
+/** What this node says of itself in a status. */
+const NODE_VERSION: Uint8Array = utf8('blocktorch/0.1.0')
 const SYNC_TICK_MS = 500
 const REQUEST_DEADLINE_MS = 10_000
 /** Peers a repair goes to at once. */
@@ -99,7 +104,7 @@ export function statusOf({ ledger }: NodeState): ReturnType<typeof decodeStatus>
     headId: head.id,
     finalizedHeight: head.height,
     earliestHeight: 1n,
-    version: 1,
+    version: NODE_VERSION,
   }
 }
 
@@ -145,7 +150,7 @@ function applyNext(node: NodeState, turn: Turn): void {
 /** A block with its commit, from a peer: checked, executed, committed. */
 function takeBlock(node: NodeState, turn: Turn, bytes: Uint8Array): void {
   const height = node.ledger.head.height + 1n
-  const decoded = attempt(() => decode(SyncedBlockCodec, bytes))
+  const decoded = attempt(() => decode(StoredBlockCodec, bytes))
   if ('refused' in decoded) {
     refuseBlock(node, turn, height, decoded.refused.code)
     return
@@ -174,11 +179,12 @@ function takeBlock(node: NodeState, turn: Turn, bytes: Uint8Array): void {
 function adopt(
   node: NodeState,
   turn: Turn,
-  { block: bytes }: SyncedBlock,
+  { block }: StoredBlock,
   certificate: QuorumCertificate,
 ): void {
   if (node.applying || certificate.height !== node.ledger.head.height + 1n) return
   node.syncing = true
+  const bytes = encode(BlockCodec, block)
   examine(node, turn, certificate.value, bytes, (later, outcome) => {
     node.syncing = false
     if (node.applying || certificate.height !== node.ledger.head.height + 1n) return
