@@ -9,24 +9,18 @@
 
 import { fromHex } from '../base/bytes.ts'
 import { attempt, type Refusal } from '../base/refusal.ts'
+import { signersOf } from './commit.ts'
 import { applyObject } from './execute.ts'
 import type { Execution } from './execution.ts'
 import { beaconAlpha, makeHeader } from './header.ts'
-import { contextOf, type Ledger, SECTIONS } from './ledger.ts'
+import { contextOf, type Ledger } from './ledger.ts'
 import type { Mempool, Pooled } from './mempool.ts'
+import { SECTION_BYTES_MAX, SECTIONS } from './sections.ts'
 import { View } from './state.ts'
 import { type Block, SECTION_MAX, type SectionName } from './types/block.ts'
 import type { Envelope } from './types/envelope.ts'
-import { countSignatures, validatorsAt } from './validators.ts'
+import { countSignatures } from './validators.ts'
 
-/** Bytes of each section; together they leave room for header and commit in eight parts. */
-export const SECTION_BYTES_MAX: Readonly<Record<SectionName, number>> = {
-  evidence: 128 * 1024,
-  attestations: 64 * 1024,
-  receipts: 64 * 1024,
-  transactions: 128 * 1024,
-  offers: 64 * 1024,
-}
 /** Objects tried for one section, so that a pool of refused ones costs a bounded time. */
 const TRIED_MAX = 2048
 
@@ -54,7 +48,7 @@ export function buildBlock(ledger: Ledger, pool: Mempool, input: BuildInput): Bu
   const context = contextOf(ledger, { time: timeMs, proposer, beaconProof }, () => true)
   const execution: Execution = { view: new View(ledger.state), block: context, events: [] }
   const { commit } = ledger.head
-  if (ledger.head.height > 0n) countSignatures(execution, indices(commit.signers, ledger))
+  if (ledger.head.height > 0n) countSignatures(execution, new Set(signersOf(commit)))
   const left: { id: string; refusal: Refusal }[] = []
   const sections = Object.fromEntries(
     SECTIONS.map((name) => [name, fill(execution, pool.candidates(name), name, left)]),
@@ -90,13 +84,4 @@ function fill(
     bytes += opened.bytes
   }
   return taken
-}
-
-function indices(signers: Uint8Array, ledger: Ledger): ReadonlySet<number> {
-  const count = validatorsAt(ledger.state, ledger.head.height).length
-  const found = new Set<number>()
-  for (let at = 0; at < count; at++) {
-    if ((((signers[at >> 3] ?? 0) >> (at & 7)) & 1) === 1) found.add(at)
-  }
-  return found
 }

@@ -12,6 +12,7 @@
 import { unreachable } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { refuse } from '../base/refusal.ts'
+import type { Params } from '../governance/params.ts'
 import { account, move, pot, useNonce } from './accounts.ts'
 import { applyCancelAsk, applyPostAsk } from './asks.ts'
 import { applyAttestationBatch } from './attestations.ts'
@@ -92,7 +93,10 @@ export interface Fee {
 type Paying = Extract<Opened, { kind: 'transaction' | 'offer' | 'cancel-offer' }>
 
 /** Burned for its bytes, and the tip for the proposer. */
-export function feeOf({ block }: Pick<Execution, 'block'>, opened: Paying): Fee {
+export function feeOf(
+  { block }: { readonly block: { readonly params: Params } },
+  opened: Paying,
+): Fee {
   const { params } = block
   const perByte =
     opened.kind === 'transaction' ? params.base_fee_transaction : params.base_fee_offer

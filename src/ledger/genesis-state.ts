@@ -4,20 +4,12 @@
  * Source: protocol.md §1; docs/reference/genesis.md.
  */
 
-import { assert } from '../base/assert.ts'
 import { equalBytes, toHex } from '../base/bytes.ts'
 import { decode, hashTreeRoot } from '../base/codec.ts'
 import { refuse } from '../base/refusal.ts'
-import {
-  checkBounds,
-  checkInvariants,
-  defaultParams,
-  isParamKey,
-  type Params,
-  withParams,
-} from '../governance/params.ts'
 import type { StoreEntry, StoreOp } from '../runtime/ports.ts'
 import { account, endow, pot } from './accounts.ts'
+import { checkGenesis, genesisParams } from './genesis-check.ts'
 import { type Head, headWrite, type Ledger, stateWrites } from './ledger.ts'
 import { KERNEL_DIGESTS } from './market-records.ts'
 import { activeParams, enactParams } from './parameters.ts'
@@ -25,10 +17,12 @@ import { type Change, State, tables, View } from './state.ts'
 import { StateTree } from './state-tree.ts'
 import {
   EventsCodec,
+  GENESIS_KEY,
   HEAD_KEY,
   type HeadRecord,
   HeadRecordCodec,
   STATE_PREFIX,
+  sealed,
   unsealed,
 } from './store-schema.ts'
 import { installSupply } from './supply.ts'
@@ -36,17 +30,16 @@ import { type Commit, EMPTY_COMMIT } from './types/block.ts'
 import { type Genesis, genesisHash } from './types/genesis.ts'
 import { installValidators, newValidatorRecord } from './validators.ts'
 
-/** Names of chains whose genesis may hold a faucet account. */
-const FAUCET_CHAINS: readonly string[] = ['devnet', 'sim']
-
 /**
  * A ledger at height 0, with the writes that put it on disk.
- * @throws RefusalError genesis_invalid and every code of the parameter table.
+ * @throws RefusalError genesis_invalid, genesis_faucet_forbidden, key_inadmissible, param_*.
  */
 export function createLedger(genesis: Genesis): {
   readonly ledger: Ledger
   readonly writes: readonly StoreOp[]
 } {
+  const fault = checkGenesis(genesis)
+  if (fault !== undefined) return refuse(fault.code, fault.facts)
   const state = new State()
   const view = new View(state)
   install(view, genesis)
@@ -63,7 +56,7 @@ export function createLedger(genesis: Genesis): {
     beacon: hash,
     commit: EMPTY_COMMIT,
   }
-  const writes = [...stateWrites(changes), headWrite(head)]
+  const writes = [...stateWrites(changes), headWrite(head), sealed(GENESIS_KEY, hash)]
   return { ledger: ledgerOn(genesis, state, tree, head), writes }
 }
 
@@ -72,7 +65,7 @@ export function createLedger(genesis: Genesis): {
  * @param entries everything under `state/`, as stored
  * @param head the value of `head`, as stored
  * @param commit the commit of the head block
- * @throws RefusalError store_corrupt when a checksum or the state root does not agree.
+ * @throws RefusalError store_corrupt when a checksum, the state root or the commit does not agree.
  */
 export function restoreLedger(
   genesis: Genesis,
@@ -96,7 +89,18 @@ export function restoreLedger(
   if (!equalBytes(root, record.stateRoot)) {
     refuse('store_corrupt', { key: STATE_PREFIX, root: toHex(root) })
   }
+  const committed = record.height === 0n || equalBytes(commit.blockId, record.id)
+  if (!committed || commit.height !== record.height) {
+    refuse('store_corrupt', { key: HEAD_KEY, reason: 'the commit is of another block' })
+  }
   return ledgerOn(genesis, state, tree, { ...record, commit })
+}
+
+/** Asserts nothing of a store of another chain. @throws RefusalError store_foreign, store_corrupt. */
+export function checkStoreGenesis(genesis: Genesis, stored: Uint8Array): void {
+  const [here, there] = [genesisHash(genesis), unsealed(GENESIS_KEY, stored)]
+  if (!equalBytes(here, there))
+    refuse('store_foreign', { chain: toHex(there), genesis: toHex(here) })
 }
 
 function ledgerOn(genesis: Genesis, state: State, tree: StateTree, head: Head): Ledger {
@@ -118,32 +122,9 @@ function install(view: View, genesis: Genesis): void {
     total += bond
     return { id: toHex(id), record: newValidatorRecord(consensusKey, vrfKey, bond) }
   })
-  if (validators.length === 0) refuse('genesis_invalid', { reason: 'no validators' })
-  const poor = validators.find(({ record }) => record.bond < params.validator_min_bond)
-  if (poor !== undefined) {
-    refuse('genesis_invalid', { reason: 'bond below validator_min_bond', validator: poor.id })
-  }
   installValidators(view, validators)
   for (const digest of genesis.kernelDigests) {
     view.put(KERNEL_DIGESTS, toHex(digest), { height: 0n })
   }
   installSupply(view, total)
-}
-
-function genesisParams(genesis: Genesis): Params {
-  const name = new TextDecoder().decode(genesis.name)
-  if (genesis.faucet !== null && !FAUCET_CHAINS.includes(name)) {
-    refuse('genesis_faucet_forbidden', { name })
-  }
-  const changes: Record<string, bigint> = {}
-  for (const { key, value } of genesis.params) {
-    const text = new TextDecoder().decode(key)
-    if (!isParamKey(text)) refuse('genesis_invalid', { reason: 'unknown parameter', key: text })
-    changes[text] = value
-  }
-  const params = withParams(defaultParams(), changes)
-  const fault = checkBounds(params) ?? checkInvariants(params, genesis.validators.length)
-  if (fault !== undefined) refuse(fault.code, fault.facts)
-  assert(checkBounds(params) === undefined, 'genesis parameters are within their bounds')
-  return params
 }

@@ -18,11 +18,13 @@ import { attempt, type Refusal, refusal, refuse } from '../base/refusal.ts'
 import type { Params } from '../governance/params.ts'
 import type { SignatureCheck, StoreOp } from '../runtime/ports.ts'
 import { ACCOUNTS } from './accounts.ts'
+import { commitChecks, commitId, isEmptyCommit, judgeCommit, signersOf } from './commit.ts'
 import { applyObject, finishBlock } from './execute.ts'
 import type { BlockContext, Execution } from './execution.ts'
 import { checkHeader, envelopeId, nextBeacon, type Parent } from './header.ts'
-import { type Opened, openEnvelope, signatureChecks } from './objects.ts'
+import { openEnvelope, signatureChecks } from './objects.ts'
 import { activeParams } from './parameters.ts'
+import { checkSections, SECTIONS } from './sections.ts'
 import { type Change, type State, View } from './state.ts'
 import type { StateTree } from './state-tree.ts'
 import {
@@ -38,11 +40,11 @@ import {
   stateKeyOf,
 } from './store-schema.ts'
 import { assertConserved } from './supply.ts'
-import { type Block, blockId, type Commit, type SectionName } from './types/block.ts'
+import { type Block, blockId, type Commit } from './types/block.ts'
 import type { EncodedEvent, LedgerEvent } from './types/event.ts'
 import type { Genesis } from './types/genesis.ts'
 import { StoredBlockCodec } from './types/stored-block.ts'
-import { countSignatures } from './validators.ts'
+import { countSignatures, validatorsAt } from './validators.ts'
 
 export interface Head extends Parent {
   /** The commit that decided it; empty before block 1. */
@@ -79,30 +81,27 @@ export interface ObjectCheck {
   readonly checks: readonly SignatureCheck[]
 }
 
-/** The sections in the order they are executed. */
-export const SECTIONS: readonly SectionName[] = [
-  'evidence',
-  'attestations',
-  'receipts',
-  'transactions',
-  'offers',
-]
-
-/** Which kinds each section holds. */
-export const SECTION_KINDS: Readonly<Record<SectionName, readonly Opened['kind'][]>> = {
-  evidence: ['evidence'],
-  attestations: ['attestation-batch'],
-  receipts: ['receipt', 'proof-announce'],
-  transactions: ['transaction'],
-  offers: ['offer', 'cancel-offer'],
+/**
+ * Every signature that must hold: those of the parent's commit, then those of the objects.
+ * @throws RefusalError commit_* or when an object cannot be opened.
+ */
+export function requiredChecks(ledger: Ledger, block: Block): ObjectCheck[] {
+  return [...parentChecks(ledger, block), ...objectChecks(ledger, block)]
 }
 
-/** Every signature of the block's objects. @throws RefusalError when an object cannot be opened. */
-export function requiredChecks(ledger: Ledger, block: Block): ObjectCheck[] {
+function parentChecks({ head, state, genesisHash }: Ledger, { lastCommit }: Block): ObjectCheck[] {
+  if (head.height === 0n) return []
+  const members = validatorsAt(state, head.height)
+  const checks = commitChecks(genesisHash, lastCommit, members)
+  return [{ id: toHex(commitId(lastCommit)), checks }]
+}
+
+function objectChecks(ledger: Ledger, block: Block): ObjectCheck[] {
   return SECTIONS.flatMap((section) =>
     block[section].map((envelope) => {
       const opened = openEnvelope(ledger.genesisHash, envelope)
-      const checks = signatureChecks(ledger.state, ledger.genesisHash, envelope, opened)
+      const height = ledger.head.height + 1n
+      const checks = signatureChecks(ledger.state, ledger.genesisHash, envelope, opened, height)
       return { id: opened.id, checks }
     }),
   )
@@ -152,31 +151,28 @@ export function executeBlock(
   return { executed }
 }
 
-/** Header, parent's commit and the shape of the sections: what needs no execution. */
+/** Header, parent's commit and the size of the sections: what needs no execution. */
 function checkFrame(ledger: Ledger, block: Block): Refusal | undefined {
   const { head, genesisHash, state, params } = ledger
   const { header, lastCommit } = block
-  const commitFits =
-    head.height === 0n
-      ? lastCommit.signatures.length === 0 && lastCommit.height === 0n
-      : lastCommit.height === head.height && equalBytes(lastCommit.blockId, head.id)
-  if (!commitFits) return refusal('block_commit_wrong', { height: header.height })
-  return checkHeader(header, {
-    ...{ genesisHash, parent: head, reader: state, params, lastCommit },
-    sections: block,
-  })
+  const input = { genesisHash, parent: head, reader: state, params, lastCommit, sections: block }
+  return checkCommit(ledger, lastCommit) ?? checkSections(block) ?? checkHeader(header, input)
+}
+
+function checkCommit({ head, state }: Ledger, commit: Commit): Refusal | undefined {
+  if (head.height === 0n && isEmptyCommit(commit)) return undefined
+  if (commit.height !== head.height || !equalBytes(commit.blockId, head.id)) {
+    return refusal('block_commit_wrong', { height: head.height + 1n })
+  }
+  return judgeCommit(commit, validatorsAt(state, head.height))
 }
 
 function run(ledger: Ledger, execution: Execution, block: Block): void {
   const seen = new Set<string>()
-  if (ledger.head.height > 0n) countSignatures(execution, signersOf(block.lastCommit))
+  if (ledger.head.height > 0n) countSignatures(execution, new Set(signersOf(block.lastCommit)))
   for (const section of SECTIONS) {
-    const kinds = SECTION_KINDS[section]
     for (const envelope of block[section]) {
       const opened = openEnvelope(ledger.genesisHash, envelope)
-      if (!kinds.includes(opened.kind)) {
-        refuse('block_object_misplaced', { section, kind: opened.kind })
-      }
       if (seen.has(opened.id)) refuse('block_object_twice', { id: opened.id })
       seen.add(opened.id)
       applyObject(execution, opened)
@@ -184,14 +180,6 @@ function run(ledger: Ledger, execution: Execution, block: Block): void {
   }
   finishBlock(execution)
   assert(execution.events.length <= EVENTS_MAX, 'the story of a block is bounded')
-}
-
-function signersOf({ signers }: Commit): ReadonlySet<number> {
-  const indices = new Set<number>()
-  signers.forEach((byte, at) => {
-    for (let bit = 0; bit < 8; bit++) if (((byte >> bit) & 1) === 1) indices.add(8 * at + bit)
-  })
-  return indices
 }
 
 /** Makes an executed block the head. The writes are one batch; nothing is said before they last. */

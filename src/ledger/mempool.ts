@@ -8,21 +8,27 @@
  *     covered together by its balance.
  *   - Receipts, attestations and evidence have places of their own: no flood of offers or
  *     transactions crowds them out.
+ *   - One object for each replay key; another one of the same key comes in only at a higher fee,
+ *     and only where the key is a nonce.
  *   - What is pooled has had its signatures checked.
  *
  * Source: protocol.md §2 (Mempool).
  */
 
-import { toHex } from '../base/bytes.ts'
+import { unreachable } from '../base/assert.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import { encode } from '../base/codec.ts'
+import { byBigint } from '../base/ordered.ts'
 import { type Refusal, refusal } from '../base/refusal.ts'
+import type { SignatureCheck } from '../runtime/ports.ts'
 import { accountOf, balanceOf } from './accounts.ts'
 import { feeOf } from './execute.ts'
 import { envelopeId } from './header.ts'
-import { type Ledger, SECTION_KINDS, SECTIONS } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { type Opened, openEnvelope, speakerOf } from './objects.ts'
+import { SECTION_KINDS, SECTIONS } from './sections.ts'
 import type { Block, SectionName } from './types/block.ts'
-import { type Envelope, EnvelopeCodec } from './types/envelope.ts'
+import { type Envelope, EnvelopeCodec, type ObjectKind } from './types/envelope.ts'
 
 export const SENDER_MAX = 16
 /** Objects pooled for each section. */
@@ -33,7 +39,15 @@ export const POOL_MAX: Readonly<Record<SectionName, number>> = {
   transactions: 8192,
   offers: 4096,
 }
-/** A replacement tips at least an eighth more. */
+/** Kinds whose signer stands in their body. */
+const KEY_IN_BODY: ReadonlySet<ObjectKind> = new Set<ObjectKind>([
+  'transaction',
+  'offer',
+  'cancel-offer',
+  'receipt',
+  'proof-announce',
+])
+/** A replacement pays at least an eighth more. */
 const REPLACE_NUMERATOR = 9n
 const REPLACE_DENOMINATOR = 8n
 /** Blocks after which an object is pushed to proposers by stream. */
@@ -61,6 +75,8 @@ export class Mempool {
     offers: new Set(),
   }
   readonly #bySpeaker = new Map<string, Set<string>>()
+  /** Ids by replay key. */
+  readonly #byReplay = new Map<string, string>()
 
   get size(): number {
     return this.#pooled.size
@@ -79,9 +95,17 @@ export class Mempool {
     return this.#pooled.get(id)
   }
 
-  /** True when the signatures of the object have been checked before. */
-  isChecked(id: string): boolean {
-    return this.#pooled.has(id)
+  /**
+   * True when these very checks have passed before. An id does not bind the signature, and the key
+   * of an attestation or of evidence depends on the head: those are checked anew.
+   */
+  isChecked(id: string, checks: readonly SignatureCheck[]): boolean {
+    const pooled = this.#pooled.get(id)
+    const own = checks[0]
+    if (pooled === undefined || own === undefined || !KEY_IN_BODY.has(pooled.opened.kind)) {
+      return false
+    }
+    return equalBytes(pooled.envelope.signature, own.signature)
   }
 
   /** Takes a checked object in, or says why not. */
@@ -90,7 +114,7 @@ export class Mempool {
     if (this.has(opened.id)) return refusal('pool_duplicate', { id: opened.id })
     const section = sectionOf(opened)
     const speaker = speakerOf(opened)
-    const rival = this.#rival(opened, speaker)
+    const rival = this.#pooled.get(this.#byReplay.get(replayKey(opened)) ?? '')
     const refused = this.#refuse(ledger, opened, section, speaker, rival)
     if (refused !== undefined) return refused
     if (rival !== undefined) this.drop(rival.id)
@@ -104,6 +128,7 @@ export class Mempool {
     if (pooled === undefined) return
     this.#pooled.delete(id)
     this.#bySection[pooled.section].delete(id)
+    this.#byReplay.delete(replayKey(pooled.opened))
     const mine = this.#bySpeaker.get(pooled.speaker)
     mine?.delete(id)
     if (mine?.size === 0) this.#bySpeaker.delete(pooled.speaker)
@@ -137,6 +162,7 @@ export class Mempool {
   #put(pooled: Pooled): void {
     this.#pooled.set(pooled.id, pooled)
     this.#bySection[pooled.section].add(pooled.id)
+    this.#byReplay.set(replayKey(pooled.opened), pooled.id)
     const mine = this.#bySpeaker.get(pooled.speaker) ?? new Set()
     mine.add(pooled.id)
     this.#bySpeaker.set(pooled.speaker, mine)
@@ -144,15 +170,6 @@ export class Mempool {
 
   #of(speaker: string): Pooled[] {
     return [...(this.#bySpeaker.get(speaker) ?? [])].map((id) => this.#pooled.get(id) as Pooled)
-  }
-
-  /** The pooled transaction with the same nonce. */
-  #rival(opened: Opened, speaker: string): Pooled | undefined {
-    if (opened.kind !== 'transaction') return undefined
-    const { nonce } = opened.body
-    return this.#of(speaker).find(
-      ({ opened: other }) => other.kind === 'transaction' && other.body.nonce === nonce,
-    )
   }
 
   #refuse(
@@ -163,28 +180,66 @@ export class Mempool {
     rival: Pooled | undefined,
   ): Refusal | undefined {
     if (rival !== undefined) {
-      const [was, is] = [tipOf(rival.opened), tipOf(opened)]
-      if (is * REPLACE_DENOMINATOR < was * REPLACE_NUMERATOR || is === was) {
-        return refusal('pool_replacement_underpriced', { tip: is, pooledTip: was })
+      if (opened.kind !== 'transaction') {
+        return refusal('pool_replay', { id: opened.id, pooled: rival.id })
       }
-      return undefined
+      const [was, is] = [feesOf(ledger, rival.opened), feesOf(ledger, opened)]
+      if (is * REPLACE_DENOMINATOR < was * REPLACE_NUMERATOR) {
+        return refusal('pool_replacement_underpriced', { fee: is, pooledFee: was })
+      }
     }
     const countMax = POOL_MAX[section]
-    if (this.#bySection[section].size >= countMax) {
+    if (rival === undefined && this.#bySection[section].size >= countMax) {
       return refusal('pool_full', { section, countMax })
     }
-    if (!pays(opened)) return undefined
-    const mine = this.#of(speaker).filter(({ opened: other }) => pays(other))
-    if (mine.length >= SENDER_MAX) {
+    return pays(opened) ? this.#refuseUnpaid(ledger, opened, speaker, rival) : undefined
+  }
+
+  /** All that one payer has waiting is covered together. */
+  #refuseUnpaid(
+    ledger: Ledger,
+    opened: Opened,
+    speaker: string,
+    rival: Pooled | undefined,
+  ): Refusal | undefined {
+    const others = this.#of(speaker).filter(
+      (pooled) => pays(pooled.opened) && pooled.id !== rival?.id,
+    )
+    if (others.length >= SENDER_MAX) {
       return refusal('pool_sender_full', { account: speaker, countMax: SENDER_MAX })
     }
-    const needed = [...mine.map((pooled) => pooled.opened), opened].reduce(
+    const needed = [...others.map((pooled) => pooled.opened), opened].reduce(
       (sum, each) => sum + costOf(ledger, each),
       0n,
     )
     const balance = balanceOf(ledger.state, speaker)
     if (needed <= balance) return undefined
     return refusal('balance_insufficient', { account: speaker, balance, needed })
+  }
+}
+
+/** What can be in a chain only once (protocol.md §2, replay key). */
+function replayKey(opened: Opened): string {
+  const { kind } = opened
+  switch (kind) {
+    case 'transaction':
+      return `${kind} ${toHex(opened.body.sender)} ${opened.body.nonce}`
+    case 'receipt':
+      return `${kind} ${toHex(opened.body.job)} ${opened.body.attempt}`
+    case 'proof-announce':
+      return `${kind} ${toHex(opened.body.receipt)}`
+    case 'attestation-batch':
+      return `${kind} ${toHex(opened.body.validator)} ${opened.body.height}`
+    case 'evidence': {
+      const { type, offender, subject } = opened.body
+      return `${kind} ${type} ${toHex(offender)} ${toHex(subject)}`
+    }
+    case 'cancel-offer':
+      return `${kind} ${toHex(opened.body.offer)}`
+    case 'offer':
+      return `${kind} ${opened.id}`
+    default:
+      return unreachable(opened)
   }
 }
 
@@ -200,16 +255,16 @@ function pays({ kind }: Opened): boolean {
   return kind === 'transaction' || kind === 'offer' || kind === 'cancel-offer'
 }
 
-function tipOf(opened: Opened): bigint {
-  return 'tip' in opened.body ? opened.body.tip : 0n
+/** Base fee and tip. */
+function feesOf({ params }: Ledger, opened: Opened): bigint {
+  if (!isPaying(opened)) return 0n
+  const { burned, tip } = feeOf({ block: { params } }, opened)
+  return burned + tip
 }
 
 /** Everything the object would take from its payer. */
 function costOf(ledger: Ledger, opened: Opened): bigint {
-  if (!isPaying(opened)) return 0n
-  const context = { block: { params: ledger.params } } as Parameters<typeof feeOf>[0]
-  const { burned, tip } = feeOf(context, opened)
-  return burned + tip + valueOf(ledger, opened)
+  return feesOf(ledger, opened) + lockedOf(ledger, opened)
 }
 
 function isPaying(
@@ -218,7 +273,8 @@ function isPaying(
   return pays(opened)
 }
 
-function valueOf(ledger: Ledger, opened: Opened): bigint {
+/** What the object moves or locks besides its fee. */
+function lockedOf(ledger: Ledger, opened: Opened): bigint {
   if (opened.kind === 'offer') {
     const { inputs, priceCeiling } = opened.body
     const bytes = inputs.reduce((sum, { length }) => sum + length, 0n)
@@ -241,13 +297,17 @@ function valueOf(ledger: Ledger, opened: Opened): bigint {
   }
 }
 
-/** Each sender's in nonce order, senders as they came. */
+/** Senders as they came, the transactions of each in nonce order. */
 function byNonce(pooled: readonly Pooled[]): Pooled[] {
-  return [...pooled].sort((left, right) => {
-    if (left.speaker !== right.speaker) return 0
-    const [a, b] = [nonceOf(left.opened), nonceOf(right.opened)]
-    return a < b ? -1 : a > b ? 1 : 0
-  })
+  const bySender = new Map<string, Pooled[]>()
+  for (const each of pooled) {
+    const mine = bySender.get(each.speaker) ?? []
+    mine.push(each)
+    bySender.set(each.speaker, mine)
+  }
+  return [...bySender.values()].flatMap((mine) =>
+    mine.sort((left, right) => byBigint(nonceOf(left.opened), nonceOf(right.opened))),
+  )
 }
 
 function nonceOf(opened: Opened): bigint {

@@ -7,10 +7,17 @@ import { decode } from '../base/codec.ts'
 import { signingDigest } from '../base/hash.ts'
 import { refuse } from '../base/refusal.ts'
 import type { SignatureCheck } from '../runtime/ports.ts'
-import { evidenceSignatureChecks } from './evidence.ts'
+import { evidenceSignatureChecks } from './evidence-check.ts'
+import { envelopeBytes } from './sections.ts'
 import type { Reader } from './state.ts'
 import { type AttestationBatch, AttestationBatchCodec } from './types/attestation.ts'
-import { type Envelope, type ObjectKind, objectId, objectKind } from './types/envelope.ts'
+import {
+  ENVELOPE_BYTES_MAX,
+  type Envelope,
+  type ObjectKind,
+  objectId,
+  objectKind,
+} from './types/envelope.ts'
 import { type Evidence, EvidenceCodec } from './types/evidence.ts'
 import {
   type CancelOffer,
@@ -40,15 +47,14 @@ export type Opened = { readonly id: string; readonly bytes: number } & (
   | { readonly kind: 'evidence'; readonly body: Evidence }
 )
 
-/** Bytes of an envelope besides its body: kind, offset, signature. */
-const ENVELOPE_OVERHEAD_BYTES = 69
-
-/** @throws RefusalError object_kind_unknown, action_unknown, or of the codec. */
+/** @throws RefusalError object_kind_unknown, object_oversized, action_unknown, or of the codec. */
 export function openEnvelope(genesisHash: Uint8Array, envelope: Envelope): Opened {
   const kind = objectKind(envelope)
   if (kind === undefined) return refuse('object_kind_unknown', { kind: envelope.kind })
   const id = toHex(objectId(kind, genesisHash, envelope.body))
-  const bytes = envelope.body.length + ENVELOPE_OVERHEAD_BYTES
+  const bytes = envelopeBytes(envelope)
+  const bytesMax = ENVELOPE_BYTES_MAX[kind]
+  if (bytes > bytesMax) return refuse('object_oversized', { kind, bytes, bytesMax })
   return { id, bytes, ...openBody(kind, envelope.body) } as Opened
 }
 
@@ -100,11 +106,12 @@ export function signatureChecks(
   genesisHash: Uint8Array,
   envelope: Envelope,
   opened: Opened,
+  height: bigint,
 ): SignatureCheck[] {
   const digest = objectId(opened.kind, genesisHash, envelope.body)
   const { signature } = envelope
   const own = { publicKey: keyOf(reader, opened), digest, signature }
-  return [own, ...innerChecks(reader, genesisHash, opened)]
+  return [own, ...innerChecks(reader, genesisHash, opened, height)]
 }
 
 function keyOf(reader: Reader, opened: Opened): Uint8Array {
@@ -127,9 +134,14 @@ function keyOf(reader: Reader, opened: Opened): Uint8Array {
   }
 }
 
-function innerChecks(reader: Reader, genesisHash: Uint8Array, opened: Opened): SignatureCheck[] {
+function innerChecks(
+  reader: Reader,
+  genesisHash: Uint8Array,
+  opened: Opened,
+  height: bigint,
+): SignatureCheck[] {
   if (opened.kind === 'evidence') {
-    return evidenceSignatureChecks(reader, genesisHash, opened.body)
+    return evidenceSignatureChecks(reader, genesisHash, opened.body, height)
   }
   if (opened.kind !== 'transaction') return []
   const { action, body } = opened

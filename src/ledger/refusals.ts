@@ -51,6 +51,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The proposer named in the header is not in the validator set.',
     remedy: 'The proposer is faulty; the block is voted nil.',
   },
+  block_section_full: {
+    meaning: 'A section of the block is longer than it may be.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
   block_too_early: {
     meaning: 'The time of the block is not a whole interval after its parent.',
     remedy: 'Check the clock of the proposer.',
@@ -70,6 +74,14 @@ export const REFUSALS: RefusalTable = {
   bond_value_zero: {
     meaning: 'A bond of nothing is given or asked back.',
     remedy: 'Name a value above zero.',
+  },
+  commit_below_quorum: {
+    meaning: 'The signers of the commit do not hold two thirds of the power.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
+  },
+  commit_malformed: {
+    meaning: 'The commit in the block is no bitmap and list of signatures over the set.',
+    remedy: 'The proposer is faulty; the block is voted nil.',
   },
   consensus_key_taken: {
     meaning: 'Another validator has this consensus key.',
@@ -103,6 +115,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The kind byte of an envelope is none this version knows.',
     remedy: 'Update the client, or the node, to the version of the chain.',
   },
+  object_oversized: {
+    meaning: 'The object is longer than its kind may be.',
+    remedy: 'Keep to the limits of docs/reference/wire.md.',
+  },
   object_unchecked: {
     meaning: 'The signatures of an object in the block were not checked.',
     remedy: 'A fault of this node; report it with its log.',
@@ -132,6 +148,10 @@ export const REFUSALS: RefusalTable = {
       'A waiting transaction has the same nonce, and the tip does not exceed it by an eighth.',
     remedy: 'Raise the tip by 12.5 %, or use the next nonce.',
   },
+  pool_replay: {
+    meaning: 'Another object of the same replay key waits here already.',
+    remedy: 'Nothing to do: only one of the two can be in the chain.',
+  },
   pool_sender_full: {
     meaning: 'The account has as many objects waiting as it may.',
     remedy: 'Wait until some are included.',
@@ -151,6 +171,15 @@ export const REFUSALS: RefusalTable = {
   store_corrupt: {
     meaning: 'A stored value is not what was written.',
     remedy: 'Stop, move the data folder away and start again: the node syncs from its peers.',
+  },
+  store_foreign: {
+    meaning: 'The store holds another chain than the genesis file describes.',
+    remedy: 'Start with the genesis file of that chain, or with an empty data folder.',
+  },
+  store_unopenable: {
+    meaning: 'The database could not be opened.',
+    remedy:
+      'Make sure no other node uses the folder; if the files are damaged, move them away and sync.',
   },
   validator_jailed: {
     meaning: 'The sentence is not over.',

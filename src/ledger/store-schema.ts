@@ -7,6 +7,7 @@
  *   height/<block id>         height of a block
  *   receipt-at/<receipt id>   height a receipt was anchored at
  *   state/<table>/<key>       a value of the state
+ *   genesis                   the genesis hash, so that no store is taken for another chain's
  *   head                      height, state root and events root of the last block
  *
  * LevelDB 1.20 does not notice flipped bits in its log, so each value ends in 8 bytes of
@@ -27,6 +28,7 @@ const CHECKSUM_BYTES = 8
 export const STATE_PREFIX = 'state/'
 export const BODY_PREFIX = 'body/'
 export const HEAD_KEY = 'head'
+export const GENESIS_KEY = 'genesis'
 
 export const HeadRecordCodec = container({
   height: u64,
