@@ -19,6 +19,7 @@
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { releaseAsk, suspendAsk } from './asks.ts'
+import { schedule } from './deadlines-due.ts'
 import { type Execution, emit } from './execution.ts'
 import { dequeue, enqueue, refundJob } from './jobs.ts'
 import {
@@ -79,6 +80,7 @@ export function startAttempt(execution: Execution, jobId: string, terms: MatchTe
   view.put(ATTEMPTS, attemptKey(jobId, attempt), newAttempt(job, terms, block.height))
   view.put(OPEN_ATTEMPTS, `${terms.provider}/${jobId}`, { attempt })
   lockCollateral(execution, terms.provider, terms.collateral)
+  schedule(view, terms.deadlineHeight, 'receipt', jobId, attempt)
   addTotals(view, { verifyUnits: job.verifyUnits, verifyBytes: job.verifyBytes })
   emit(execution, {
     kind: 'job-matched',
