@@ -12,8 +12,8 @@
  * Source: protocol.md §1 (Money).
  */
 
-import { assert } from '../base/assert.ts'
 import { AMOUNT_LIMIT } from '../base/amount.ts'
+import { assert } from '../base/assert.ts'
 import { container, type Decoded, u64, u128 } from '../base/codec.ts'
 import { refuse } from '../base/refusal.ts'
 import type { Execution } from './execution.ts'

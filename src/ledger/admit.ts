@@ -14,7 +14,7 @@ import { toHex } from '../base/bytes.ts'
 import { attempt, type Refusal, refusal } from '../base/refusal.ts'
 import type { SignatureCheck } from '../runtime/ports.ts'
 import { accountOf } from './accounts.ts'
-import { statelessEvidenceCheck } from './evidence.ts'
+import { statelessEvidenceCheck } from './evidence-check.ts'
 import type { Ledger } from './ledger.ts'
 import { ATTEMPTS, attemptKey, JOBS } from './market-records.ts'
 import { type Opened, openEnvelope, signatureChecks, speakerOf } from './objects.ts'
@@ -37,7 +37,13 @@ export function admitObject(ledger: Ledger, envelope: Envelope): Admission {
   const fault = judge(ledger, opened.value)
   if (fault !== undefined) return fault
   const checks = attempt(() =>
-    signatureChecks(ledger.state, ledger.genesisHash, envelope, opened.value),
+    signatureChecks(
+      ledger.state,
+      ledger.genesisHash,
+      envelope,
+      opened.value,
+      ledger.head.height + 1n,
+    ),
   )
   if ('refused' in checks) return { kind: 'ignore', refusal: checks.refused }
   return { kind: 'check', checks: checks.value }
@@ -57,7 +63,7 @@ function judge(ledger: Ledger, opened: Opened): Fault | undefined {
     case 'attestation-batch':
       return judgeBatch(ledger, opened)
     case 'evidence': {
-      const unsound = statelessEvidenceCheck(ledger.state, opened.body)
+      const unsound = statelessEvidenceCheck(ledger.state, opened.body, ledger.head.height + 1n)
       return unsound === undefined ? undefined : { kind: 'reject', refusal: unsound }
     }
     case 'proof-announce':
