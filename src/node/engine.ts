@@ -146,14 +146,15 @@ function pushOverdue(node: NodeState, turn: Turn): void {
 }
 
 function newNode({ ledger, identity, nowMs }: EngineInput): NodeState {
-  const node: NodeState = {
+  const consensus = newConsensus(ledger.genesisHash)
+  return {
     identity,
     ledger,
-    consensus: newConsensus(ledger.genesisHash),
+    consensus,
     consensusQueue: [],
     timers: new Map(),
     pool: new Mempool(),
-    intake: createIntake(() => node),
+    intake: createIntake(ledger, consensus),
     sync: createSync(ledger.head.height, nowMs),
     bodies: new Bodies(),
     judging: new Map(),
@@ -168,5 +169,4 @@ function newNode({ ledger, identity, nowMs }: EngineInput): NodeState {
     applying: false,
     ready: false,
   }
-  return node
 }

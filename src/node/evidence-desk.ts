@@ -7,13 +7,13 @@ import { fromHex, toHex } from '../base/bytes.ts'
 import { encode } from '../base/codec.ts'
 import { type ConsensusEvidence, evidencePayload, offenders } from '../consensus/misbehavior.ts'
 import { isEvidenceSeen } from '../ledger/evidence-records.ts'
-import { roundSubject } from '../ledger/types/evidence-payload.ts'
 import {
   EVIDENCE_TYPE_BYTES,
   type Evidence,
   EvidenceCodec,
   type EvidenceType,
 } from '../ledger/types/evidence.ts'
+import { roundSubject } from '../ledger/types/evidence-payload.ts'
 import { validatorsAt } from '../ledger/validators.ts'
 import { offerOwn } from './gossip-desk.ts'
 import { envelopeOf } from './identity.ts'

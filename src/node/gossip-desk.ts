@@ -11,8 +11,10 @@ import { toHex } from '../base/bytes.ts'
 import { checked } from '../base/checked.ts'
 import { encode } from '../base/codec.ts'
 import { admitProposal, admitVote } from '../consensus/admit.ts'
+import type { ConsensusState } from '../consensus/state.ts'
 import type { ProposalMessage } from '../consensus/types.ts'
 import { admitObject } from '../ledger/admit.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import {
   type Envelope,
   EnvelopeCodec,
@@ -235,11 +237,11 @@ function topicOf(bytes: Uint8Array): LedgerTopic {
 }
 
 /** What the gates ask of the cores below. */
-export function createIntake(node: () => NodeState): Intake {
+export function createIntake(ledger: Ledger, consensus: ConsensusState): Intake {
   return new Intake({
-    genesisHash: node().ledger.genesisHash,
-    admitObject: (envelope) => admitObject(node().ledger, envelope),
-    admitVote: (vote) => admitVote(node().consensus, vote),
-    admitProposal: (message) => admitProposal(node().consensus, message),
+    genesisHash: ledger.genesisHash,
+    admitObject: (envelope) => admitObject(ledger, envelope),
+    admitVote: (vote) => admitVote(consensus, vote),
+    admitProposal: (message) => admitProposal(consensus, message),
   })
 }
