@@ -2,7 +2,7 @@
  * The commitment to the state: a Merkle tree over buckets, each bucket a trie over its keys.
  *
  *   root -- 2^14 buckets by the first bits of the key's hash, rehashed level by level, in batches
- *             '-- crit-bit trie over the rest of the hash, rehashed along changed paths
+ *             '-- crit-bit trie over the rest of the hash, changed paths rehashed bit by bit, in batches
  *
  *   key  = SHA-256(table || 0 || key), leaf = SHA-256(0 || key || SHA-256(value)) (65 bytes),
  *   node = SHA-256(left || right) (64 bytes), empty bucket = 32 zero bytes
@@ -103,6 +103,7 @@ export class StateTree {
   }
 
   #rehash(touched: ReadonlySet<number>): void {
+    rehashForks([...touched].map((bucket) => this.#buckets.get(bucket)))
     let dirty: number[] = []
     for (const bucket of touched) {
       const trie = this.#buckets.get(bucket)
@@ -168,6 +169,34 @@ function hashOf(trie: Trie): Uint8Array {
   if (trie.kind === 'leaf') return trie.hash
   trie.hash ??= sha256(hashOf(trie.left), hashOf(trie.right))
   return trie.hash
+}
+
+/**
+ * Hashes the changed forks of many tries, deepest bit first, all of one bit at once: a fork's
+ * children stand at higher bits.
+ */
+function rehashForks(tries: readonly (Trie | undefined)[]): void {
+  const byBit = new Map<number, Fork[]>()
+  const open = tries.filter((trie) => trie !== undefined)
+  for (let trie = open.pop(); trie !== undefined; trie = open.pop()) {
+    if (trie.kind === 'leaf' || trie.hash !== undefined) continue
+    const forks = byBit.get(trie.bit) ?? []
+    byBit.set(trie.bit, forks)
+    forks.push(trie)
+    open.push(trie.left, trie.right)
+  }
+  for (const bit of [...byBit.keys()].sort((left, right) => right - left)) {
+    const forks = byBit.get(bit) ?? []
+    const pairs = new Uint8Array(forks.length * 2 * HASH_BYTES)
+    forks.forEach(({ left, right }, at) => {
+      pairs.set(hashOf(left), 2 * at * HASH_BYTES)
+      pairs.set(hashOf(right), (2 * at + 1) * HASH_BYTES)
+    })
+    const hashes = sha256Pairs(pairs)
+    forks.forEach((fork, at) => {
+      fork.hash = hashes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES)
+    })
+  }
 }
 
 function someLeaf(trie: Trie, key: Uint8Array): Leaf {

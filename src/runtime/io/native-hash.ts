@@ -5,7 +5,7 @@
  * before anything is hashed.
  */
 
-import { createHash } from 'node:crypto'
+import { hash as hashOnce } from 'node:crypto'
 import { hash as hashPairs } from '@chainsafe/hashtree'
 
 import { type HashSuite, installHash } from '../../base/hash.ts'
@@ -13,7 +13,7 @@ import { loadAddon, type NativeAddon } from './native-addon.ts'
 
 export function nativeHash(addon: NativeAddon): HashSuite {
   return {
-    sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
+    sha256: (bytes) => new Uint8Array(hashOnce('sha256', bytes, 'buffer')),
     blake3: (bytes, key) => addon.blake3(bytes, key),
     sha256Pairs: (nodes) => (nodes.length === 0 ? new Uint8Array(0) : hashPairs(nodes)),
   }
