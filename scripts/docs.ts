@@ -4,6 +4,7 @@
  *   src/<room>/refusals.ts, src/base/refusal.ts  ->  docs/errors.md
  *   src/governance/params.ts                     ->  docs/reference/params.md
  *   src/cli/catalogue.ts                         ->  docs/reference/cli.md
+ *   src/telemetry/catalogue.ts                   ->  docs/reference/metrics.md
  *
  * Usage: node dist/scripts/docs.js [--check]
  */
@@ -11,6 +12,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { metricsPage } from '../src/telemetry/catalogue.ts'
 import { cliPage } from './docs/cli.ts'
 import { errorsPage } from './docs/errors.ts'
 import { paramsPage } from './docs/params.ts'
@@ -24,6 +26,7 @@ const PAGES: readonly (readonly [
   ['docs/errors.md', errorsPage],
   ['docs/reference/params.md', paramsPage],
   ['docs/reference/cli.md', cliPage],
+  ['docs/reference/metrics.md', metricsPage],
 ]
 
 const compareOnly = process.argv.includes('--check')

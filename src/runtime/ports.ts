@@ -197,7 +197,8 @@ export interface Logger {
 export type Labels = Readonly<Record<string, string>>
 
 export interface Meter {
-  add(counter: string, amount: number, labels?: Labels): void
+  /** Money is counted as bigint, exactly. */
+  add(counter: string, amount: number | bigint, labels?: Labels): void
   set(gauge: string, value: number, labels?: Labels): void
   observe(histogram: string, value: number, labels?: Labels): void
 }
