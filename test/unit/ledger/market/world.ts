@@ -115,6 +115,8 @@ export type AskTerms = Partial<ActionPayload<'post-ask'>>
 export class World {
   readonly state = new State()
   height = 0n
+  /** Sees the state as the matcher finds it. */
+  beforeMatch: (execution: Execution) => void = () => undefined
   /** Events of all blocks. */
   readonly story: LedgerEvent[] = []
   readonly params: Params
@@ -172,6 +174,7 @@ export class World {
     act(execution)
     expireAtEnd(execution)
     settleAtEnd(execution)
+    this.beforeMatch(execution)
     matchAtEnd(execution)
     releaseBonds(execution)
     view.changes()
@@ -277,10 +280,10 @@ export function programPayload(named: NamedProgram): ActionPayload<'register-pro
   }
 }
 
-/** Each named validator says the same of one object, in one block. */
+/** Each named validator says the same of one object or several, in one block. */
 export function attest(
   execution: Execution,
-  object: string,
+  objects: string | readonly string[],
   statement: Statement,
   who: readonly string[] = VALIDATORS,
   micros = statement === 'valid' || statement === 'invalid' ? 40_000 : 0,
@@ -289,7 +292,11 @@ export function attest(
     applyAttestationBatch(execution, '', {
       validator: fromHex(validator),
       height: execution.block.height - 1n,
-      items: [{ object: fromHex(object), statement: STATEMENTS.indexOf(statement), micros }],
+      items: [objects].flat().map((object) => ({
+        object: fromHex(object),
+        statement: STATEMENTS.indexOf(statement),
+        micros,
+      })),
     })
   }
 }
