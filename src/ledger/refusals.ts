@@ -87,6 +87,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'Another validator has this consensus key.',
     remedy: 'Make a key of your own: the same key in two places signs twice.',
   },
+  genesis_exists: {
+    meaning: 'A genesis file is already there, and it is never overwritten.',
+    remedy: 'Choose another path.',
+  },
   genesis_faucet_forbidden: {
     meaning: 'The genesis has a faucet account on a chain that is no devnet.',
     remedy: 'Remove the faucet from the genesis file.',
@@ -94,6 +98,14 @@ export const REFUSALS: RefusalTable = {
   genesis_invalid: {
     meaning: 'The genesis contradicts itself or the parameter table.',
     remedy: 'Fix what the reason names; docs/reference/genesis.md has the format.',
+  },
+  genesis_malformed: {
+    meaning: 'The text is not a genesis file; the field and the reason say where.',
+    remedy: 'Fix the field; docs/reference/genesis.md has the format.',
+  },
+  genesis_missing: {
+    meaning: 'There is no genesis file at this path.',
+    remedy: 'Get the genesis file of the chain you mean to join.',
   },
   key_inadmissible: {
     meaning: 'The public key is not the canonical encoding of a point of prime order.',
