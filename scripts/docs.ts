@@ -5,6 +5,7 @@
  *   src/governance/params.ts                     ->  docs/reference/params.md
  *   src/cli/catalogue.ts                         ->  docs/reference/cli.md
  *   src/telemetry/catalogue.ts                   ->  docs/reference/metrics.md
+ *   src/node/config.ts                           ->  docs/reference/environment.md
  *
  * Usage: node dist/scripts/docs.js [--check]
  */
@@ -12,6 +13,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { environmentPage } from '../src/node/config.ts'
 import { metricsPage } from '../src/telemetry/catalogue.ts'
 import { cliPage } from './docs/cli.ts'
 import { errorsPage } from './docs/errors.ts'
@@ -27,6 +29,7 @@ const PAGES: readonly (readonly [
   ['docs/reference/params.md', paramsPage],
   ['docs/reference/cli.md', cliPage],
   ['docs/reference/metrics.md', metricsPage],
+  ['docs/reference/environment.md', environmentPage],
 ]
 
 const compareOnly = process.argv.includes('--check')
