@@ -86,6 +86,8 @@ export function judgeWhole(node: NodeState, turn: Turn, value: ValueId, bytes: U
   node.judging.delete(value)
   const { proposal, fresh } = asked
   examine(node, turn, value, bytes, (later, outcome) => {
+    // The height may have been decided while signatures were checked: then nobody asks any more.
+    if (node.applying || proposal.height !== node.ledger.head.height + 1n) return
     if ('refused' in outcome) {
       tell(later, {
         kind: 'block-refused',
