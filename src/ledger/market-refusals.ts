@@ -147,14 +147,6 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The offer gives the provider no block to run in.',
     remedy: 'Give a deadline of at least one block.',
   },
-  offer_expired: {
-    meaning: 'The expiry height has passed.',
-    remedy: 'Sign a new offer or cancellation with a later expiry height.',
-  },
-  offer_known: {
-    meaning: 'An offer of this id is or was in the chain.',
-    remedy: 'Change the salt to buy the same work again.',
-  },
   offer_not_open: {
     meaning: 'Only an offer that waits for a match can be cancelled.',
     remedy: 'Wait for the outcome of the attempt under way.',

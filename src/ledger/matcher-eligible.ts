@@ -4,7 +4,7 @@
  * Source: protocol.md §5 (Match).
  */
 
-import { equalBytes } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import type { Params } from '../governance/params.ts'
 import type { AskRecord, JobRecord, MarketTotals, ProviderRecord } from './market-records.ts'
 import { freeBond } from './providers-bonds.ts'
@@ -39,17 +39,11 @@ export interface Terms {
   readonly job: JobRecord
   readonly ask: AskRecord
   readonly provider: ProviderRecord
-  readonly height: bigint
   readonly params: Params
 }
 
-/** The first rule that keeps this offer from this ask. */
-export function askObstacle(terms: Terms): Obstacle | undefined {
-  return termsObstacle(terms) ?? roomObstacle(terms)
-}
-
-/** What no amount of waiting would change. */
-function termsObstacle({ job, ask }: Terms): Obstacle | undefined {
+/** What nothing that happens within a block can change. */
+export function termsObstacle({ job, ask }: Pick<Terms, 'job' | 'ask'>): Obstacle | undefined {
   const { offer } = job
   if (ask.lane !== offer.lane) return 'lane'
   if (job.excluded.some((id) => equalBytes(id, ask.provider))) return 'provider_excluded'
@@ -62,13 +56,21 @@ function termsObstacle({ job, ask }: Terms): Obstacle | undefined {
   return undefined
 }
 
-/** What depends on the work the provider already has. */
-function roomObstacle({ job, ask, provider, params }: Terms): Obstacle | undefined {
+/** What depends on the work the provider already has; asked when the terms fit. */
+export function roomObstacle({ job, ask, provider, params }: Terms): Obstacle | undefined {
   const { offer } = job
   if (ask.openJobs >= ask.maxOpenJobs) return 'ask_full'
   if (BigInt(offer.deadlineBlocks) < blocksNeeded(ask, job.units)) return 'deadline'
   const collateral = (offer.priceCeiling * params.collateral_bps) / 10_000n
   return freeBond(provider) < collateral ? 'collateral' : undefined
+}
+
+/** Jobs of one class meet the same obstacle at every ask. */
+export function classOf({ offer, excluded, units, verifyUnits, verifyBytes }: JobRecord): string {
+  const { lane, priceCeiling, deadlineBlocks, capabilities } = offer
+  const lists = [capabilities, excluded].map((list) => list.map(toHex).join('.'))
+  const numbers = [lane, priceCeiling, deadlineBlocks, units, verifyUnits, verifyBytes]
+  return [...numbers, ...lists].join(' ')
 }
 
 /** Blocks until a new job of `units` is delivered, after all that is open; rounded up. */

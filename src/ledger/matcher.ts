@@ -30,13 +30,22 @@ import {
   idBytes,
   JOBS,
   type JobRecord,
+  type MarketTotals,
   OPEN_JOBS,
+  type ProviderRecord,
   reasonBytes,
   reasonText,
   requireJob,
   totalsOf,
 } from './market-records.ts'
-import { askObstacle, capacityObstacle, FURTHEST, type Obstacle } from './matcher-eligible.ts'
+import {
+  capacityObstacle,
+  classOf,
+  FURTHEST,
+  type Obstacle,
+  roomObstacle,
+  termsObstacle,
+} from './matcher-eligible.ts'
 import { activeParams, paramsHeight } from './parameters.ts'
 import { isServing, providerOf } from './providers-bonds.ts'
 import { effectivePrice } from './reputation.ts'
@@ -44,47 +53,61 @@ import type { Reader } from './state.ts'
 
 export const OFFERS_CONSIDERED_MAX = 4_096
 
-/** An ask as the matcher sees it, and its provider. */
+/** An ask as the matcher sees it; the records are read again whenever a match changes them. */
 interface StandingAsk {
   readonly id: string
   readonly bytes: Uint8Array
-  readonly provider: string
+  readonly owner: string
   readonly effective: bigint
+  ask: AskRecord
+  provider: ProviderRecord
+}
+
+/** Offers that differ in nothing the rules look at share what was found out about them. */
+interface OfferClass {
+  readonly termsObstacles: Map<string, Obstacle | undefined>
+  /** Once all matches are made: what kept the class from every ask. */
+  reason: string | undefined
 }
 
 interface WaitingOffer {
   readonly id: string
   readonly bytes: Uint8Array
-  readonly includedHeight: bigint
+  readonly job: JobRecord
   readonly isStarving: boolean
+  readonly class: OfferClass
 }
 
 interface Round {
   readonly execution: Execution
+  readonly asks: readonly StandingAsk[]
   readonly matched: Set<string>
   readonly paramsVersion: number
+  totals: MarketTotals
   left: bigint
 }
 
 export function matchAtEnd(execution: Execution): void {
+  const { view, block } = execution
   const offers = waitingOffers(execution)
   if (offers.length === 0) return
-  const asks = standingAsks(execution)
   const round: Round = {
     execution,
+    asks: standingAsks(execution),
     matched: new Set(),
-    paramsVersion: versionAt(execution.view, execution.block.height),
-    left: execution.block.params.match_per_block,
+    paramsVersion: versionAt(view, block.height),
+    totals: totalsOf(view),
+    left: block.params.match_per_block,
   }
+  const groups = groupsBy(round.asks, ({ effective }) => effective)
   for (const isStarving of [true, false]) {
     const turn = offers.filter((offer) => offer.isStarving === isStarving)
-    for (const group of groupsBy(asks, ({ effective }) => effective)) {
-      for (const sameHeight of groupsBy(turn, ({ includedHeight }) => includedHeight)) {
-        matchGroup(round, sameHeight, group)
-      }
+    const heights = groupsBy(turn, ({ job }) => job.includedHeight)
+    for (const group of groups) {
+      for (const sameHeight of heights) matchGroup(round, sameHeight, group)
     }
   }
-  explainUnmatched(round, offers, asks)
+  explainUnmatched(round, offers)
 }
 
 /** Offers of one height against asks of one effective price: the hash decides. */
@@ -94,7 +117,7 @@ function matchGroup(
   asks: readonly StandingAsk[],
 ): void {
   if (round.left === 0n) return
-  const open = asks.filter((ask) => hasRoom(round, ask))
+  const open = asks.filter(hasRoom)
   if (open.length === 0) return
   const pairs = offers
     .filter(({ id }) => !round.matched.has(id))
@@ -116,55 +139,72 @@ function rankOf({ execution }: Round, offer: WaitingOffer, ask: StandingAsk): Ui
 }
 
 /** Spares the walk over all offers when an ask is full anyway. */
-function hasRoom({ execution }: Round, { id }: StandingAsk): boolean {
-  const record = execution.view.get(ASKS, id)
-  return record !== undefined && record.openJobs < record.maxOpenJobs
+function hasRoom({ ask }: StandingAsk): boolean {
+  return ask.openJobs < ask.maxOpenJobs
 }
 
 function obstacleOf(
-  { execution }: Round,
+  { execution, totals }: Round,
   offer: WaitingOffer,
-  { id, provider }: StandingAsk,
+  standing: StandingAsk,
 ): Obstacle | undefined {
-  const { view, block } = execution
-  const ask = view.get(ASKS, id)
-  const record = providerOf(view, provider)
-  if (ask === undefined || record === undefined) return 'no_asks'
-  const job = requireJob(view, offer.id)
-  const terms = { job, ask, provider: record, height: block.height, params: block.params }
-  return askObstacle(terms) ?? capacityObstacle(job, totalsOf(view), block.params)
+  const { params } = execution.block
+  const { job } = offer
+  const { ask, provider } = standing
+  return (
+    knownTermsObstacle(offer, standing) ??
+    roomObstacle({ job, ask, provider, params }) ??
+    capacityObstacle(job, totals, params)
+  )
 }
 
-function makeMatch(round: Round, offer: WaitingOffer, { id, provider }: StandingAsk): void {
+function knownTermsObstacle(offer: WaitingOffer, { id, ask }: StandingAsk): Obstacle | undefined {
+  const { termsObstacles } = offer.class
+  if (termsObstacles.has(id)) return termsObstacles.get(id)
+  const obstacle = termsObstacle({ job: offer.job, ask })
+  termsObstacles.set(id, obstacle)
+  return obstacle
+}
+
+function makeMatch(round: Round, { id, job }: WaitingOffer, standing: StandingAsk): void {
   const { execution } = round
   const { view, block } = execution
-  const job = requireJob(view, offer.id)
-  const ask = view.get(ASKS, id) as AskRecord
   const { priceCeiling, deadlineBlocks } = job.offer
-  occupyAsk(view, id, job.units)
-  startAttempt(execution, offer.id, {
-    ask: id,
-    provider,
-    unitPrice: ask.unitPrice,
-    price: ask.unitPrice * job.units,
+  const { unitPrice } = standing.ask
+  occupyAsk(view, standing.id, job.units)
+  startAttempt(execution, id, {
+    ask: standing.id,
+    provider: standing.owner,
+    unitPrice,
+    price: unitPrice * job.units,
     collateral: (priceCeiling * block.params.collateral_bps) / 10_000n,
     deadlineHeight: block.height + BigInt(deadlineBlocks),
     paramsVersion: round.paramsVersion,
   })
-  round.matched.add(offer.id)
+  round.matched.add(id)
   round.left -= 1n
+  round.totals = totalsOf(view)
+  for (const other of round.asks) {
+    if (other.owner !== standing.owner) continue
+    other.ask = view.get(ASKS, other.id) ?? other.ask
+    other.provider = providerOf(view, other.owner) ?? other.provider
+  }
 }
 
 /** Jobs in Offered whose inputs are held, included before this block, oldest first. */
 function waitingOffers({ view, block }: Execution): WaitingOffer[] {
   const offers: WaitingOffer[] = []
+  const classes = new Map<string, OfferClass>()
   for (const [key] of view.entries(OPEN_JOBS)) {
     if (offers.length === OFFERS_CONSIDERED_MAX) break
     const id = key.slice(key.indexOf('/') + 1)
-    const { includedHeight } = requireJob(view, id)
-    if (includedHeight >= block.height) break
-    const isStarving = block.height - includedHeight >= block.params.starvation_blocks
-    offers.push({ id, bytes: idBytes(id), includedHeight, isStarving })
+    const job = requireJob(view, id)
+    if (job.includedHeight >= block.height) break
+    const isStarving = block.height - job.includedHeight >= block.params.starvation_blocks
+    const name = classOf(job)
+    const known = classes.get(name) ?? { termsObstacles: new Map(), reason: undefined }
+    classes.set(name, known)
+    offers.push({ id, bytes: idBytes(id), job, isStarving, class: known })
   }
   return offers
 }
@@ -175,11 +215,11 @@ function standingAsks({ view, block }: Execution): StandingAsk[] {
   for (const [id] of view.entries(ASK_BOOK)) {
     const ask = view.get(ASKS, id)
     if (ask === undefined || !isStanding(ask, block.height)) continue
-    const provider = toHex(ask.provider)
-    const record = providerOf(view, provider)
-    if (record === undefined || !isServing(record, block.height)) continue
-    const effective = effectivePrice(ask.unitPrice, record.reputationPpm)
-    asks.push({ id, bytes: idBytes(id), provider, effective })
+    const owner = toHex(ask.provider)
+    const provider = providerOf(view, owner)
+    if (provider === undefined || !isServing(provider, block.height)) continue
+    const effective = effectivePrice(ask.unitPrice, provider.reputationPpm)
+    asks.push({ id, bytes: idBytes(id), owner, effective, ask, provider })
   }
   return asks.sort((left, right) => byBigint(left.effective, right.effective))
 }
@@ -201,30 +241,25 @@ function groupsBy<Item>(items: readonly Item[], keyOf: (item: Item) => bigint): 
   return groups
 }
 
-function explainUnmatched(
-  round: Round,
-  offers: readonly WaitingOffer[],
-  asks: readonly StandingAsk[],
-): void {
+function explainUnmatched(round: Round, offers: readonly WaitingOffer[]): void {
   for (const offer of offers) {
     if (round.matched.has(offer.id)) continue
-    const obstacles = asks.map((ask) => obstacleOf(round, offer, ask))
-    noteReason(round.execution, offer.id, furthest(round, obstacles))
+    offer.class.reason ??= furthest(round, offer)
+    noteReason(round.execution, offer, offer.class.reason)
   }
 }
 
 /** Of what kept each ask away, what came closest to a match. */
-function furthest(round: Round, obstacles: readonly (Obstacle | undefined)[]): string {
+function furthest(round: Round, offer: WaitingOffer): string {
+  const obstacles = new Set(round.asks.map((ask) => obstacleOf(round, offer, ask)))
   // A pair without an obstacle was left because the block had made all its matches.
-  if (round.left === 0n && obstacles.includes(undefined)) return 'match_limit'
-  return FURTHEST.find((obstacle) => obstacles.includes(obstacle)) ?? 'no_asks'
+  if (obstacles.has(undefined)) return 'match_limit'
+  return FURTHEST.find((obstacle) => obstacles.has(obstacle)) ?? 'no_asks'
 }
 
-function noteReason(execution: Execution, id: string, reason: string): void {
-  const { view } = execution
-  const job: JobRecord = requireJob(view, id)
+function noteReason(execution: Execution, { id, job }: WaitingOffer, reason: string): void {
   if (reasonText(job.reason) === reason) return
-  view.put(JOBS, id, { ...job, reason: reasonBytes(reason) })
+  execution.view.put(JOBS, id, { ...job, reason: reasonBytes(reason) })
   const actor = toHex(job.offer.buyer)
   emit(execution, { kind: 'job-unmatched', subject: id, actor, reason })
 }
