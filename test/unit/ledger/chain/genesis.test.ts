@@ -24,8 +24,8 @@ function codeOf(text: string): string {
 }
 
 /** The genesis as JSON with one change. */
-function changed(edit: (root: Record<string, never>) => void): string {
-  const root = JSON.parse(genesisToJson(GENESIS)) as Record<string, never>
+function changed(edit: (root: Record<string, unknown>) => void): string {
+  const root = JSON.parse(genesisToJson(GENESIS)) as Record<string, unknown>
   edit(root)
   return JSON.stringify(root)
 }
@@ -91,9 +91,9 @@ describe('a genesis file', () => {
     )
     const turned = changed((root) => (root['accounts'] as unknown as unknown[]).reverse())
     check.equal(codeOf(turned), 'genesis_invalid')
-    const loose = changed((root) => Object.assign(root['params'], { heartbeat_ms: '1' }))
+    const loose = changed((root) => Object.assign(root['params'] as object, { heartbeat_ms: '1' }))
     check.equal(codeOf(loose), 'param_out_of_bounds')
-    const strange = changed((root) => Object.assign(root['params'], { no_such_key: '1' }))
+    const strange = changed((root) => Object.assign(root['params'] as object, { no_such_key: '1' }))
     check.equal(codeOf(strange), 'genesis_invalid')
   })
 

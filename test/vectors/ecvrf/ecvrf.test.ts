@@ -4,8 +4,8 @@ import { strict as check } from 'node:assert'
 
 import fc from 'fast-check'
 
-import { fromHex, toHex } from '../../src/base/bytes.ts'
-import { vrfOutput, vrfProve, vrfPublicKey, vrfVerify } from '../../src/base/ecvrf.ts'
+import { fromHex, toHex } from '../../../src/base/bytes.ts'
+import { vrfOutput, vrfProve, vrfPublicKey, vrfVerify } from '../../../src/base/ecvrf.ts'
 
 const EXAMPLES = [
   {
