@@ -1,8 +1,10 @@
-/** Every code the chain half of the ledger refuses with; the market's are in its own table. */
+/** Every code the ledger refuses with; the market's own stand in `market-refusals.ts`. */
 
 import type { RefusalTable } from '../base/refusal.ts'
+import { REFUSALS as MARKET } from './market-refusals.ts'
 
 export const REFUSALS: RefusalTable = {
+  ...MARKET,
   action_unknown: {
     meaning: 'The action byte of a transaction is none this version knows.',
     remedy: 'Update the client, or the node, to the version of the chain.',
