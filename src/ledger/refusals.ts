@@ -89,10 +89,6 @@ export const REFUSALS: RefusalTable = {
     meaning: 'Another validator has this consensus key.',
     remedy: 'Make a key of your own: the same key in two places signs twice.',
   },
-  genesis_exists: {
-    meaning: 'A genesis file is already there, and it is never overwritten.',
-    remedy: 'Choose another path.',
-  },
   genesis_faucet_forbidden: {
     meaning: 'The genesis has a faucet account on a chain that is no devnet.',
     remedy: 'Remove the faucet from the genesis file.',
@@ -105,9 +101,9 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The text is not a genesis file; the field and the reason say where.',
     remedy: 'Fix the field; docs/reference/genesis.md has the format.',
   },
-  genesis_missing: {
-    meaning: 'There is no genesis file at this path.',
-    remedy: 'Get the genesis file of the chain you mean to join.',
+  genesis_unreadable: {
+    meaning: 'The genesis file is not there, or cannot be read.',
+    remedy: 'Get the genesis file of the chain you mean to join, and check the path.',
   },
   key_inadmissible: {
     meaning: 'The public key is not the canonical encoding of a point of prime order.',

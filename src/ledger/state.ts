@@ -45,9 +45,17 @@ export interface Reader {
   get<Value>(from: Table<Value>, key: string): Value | undefined
   /** In key order; with `prefix`, only keys that begin with it. */
   entries<Value>(from: Table<Value>, prefix?: string): readonly (readonly [string, Value])[]
+  /** The entry with the greatest key that is not above `key`. */
+  floor<Value>(from: Table<Value>, key: string): readonly [string, Value] | undefined
 }
 
 type Values = Map<string, unknown>
+
+/** Keys of a table in order, and those that came or went since. */
+interface Order {
+  keys: readonly string[]
+  readonly touched: Set<string>
+}
 
 /** One changed value, as it goes to the store and into the state tree. */
 export interface Change {
@@ -62,8 +70,8 @@ const GONE = Symbol('gone')
 /** The settled state, as of the last applied block. */
 export class State implements Reader {
   readonly #tables = new Map<string, Values>()
-  /** Keys of a table in order; made when asked for, forgotten when a key comes or goes. */
-  readonly #ordered = new Map<string, readonly string[]>()
+  /** Made when first asked for; brought up to date when asked for again. */
+  readonly #orders = new Map<string, Order>()
 
   get<Value>(from: Table<Value>, key: string): Value | undefined {
     return this.#tables.get(from.name)?.get(key) as Value | undefined
@@ -82,6 +90,15 @@ export class State implements Reader {
     return picked
   }
 
+  floor<Value>(from: Table<Value>, key: string): readonly [string, Value] | undefined {
+    const values = this.#tables.get(from.name)
+    if (values === undefined) return undefined
+    const keys = this.#keys(from.name, values)
+    const at = lowerBound(keys, key)
+    const found = keys[at] === key ? key : keys[at - 1]
+    return found === undefined ? undefined : [found, values.get(found) as Value]
+  }
+
   /** Only `View.fold` and the loader call this. */
   set(name: string, key: string, value: unknown): void {
     const values = this.#tables.get(name) ?? new Map<string, unknown>()
@@ -89,15 +106,23 @@ export class State implements Reader {
     const known = values.has(key)
     if (value === undefined) values.delete(key)
     else values.set(key, value)
-    if (known !== (value !== undefined)) this.#ordered.delete(name)
+    if (known !== (value !== undefined)) this.#orders.get(name)?.touched.add(key)
   }
 
   #keys(name: string, values: Values): readonly string[] {
-    const known = this.#ordered.get(name)
-    if (known !== undefined) return known
-    const keys = [...values.keys()].sort(byText)
-    this.#ordered.set(name, keys)
-    return keys
+    const order = this.#orders.get(name)
+    if (order === undefined) {
+      const keys = [...values.keys()].sort(byText)
+      this.#orders.set(name, { keys, touched: new Set() })
+      return keys
+    }
+    if (order.touched.size > 0) {
+      const present = [...order.touched].filter((key) => values.has(key)).sort(byText)
+      const kept = order.keys.filter((key) => !order.touched.has(key))
+      order.keys = merged(kept, present)
+      order.touched.clear()
+    }
+    return order.keys
   }
 }
 
@@ -137,6 +162,14 @@ export class View implements Reader {
     ) as [string, Value][]
     if (added.length === 0) return kept
     return [...kept, ...added].sort(([left], [right]) => byText(left, right))
+  }
+
+  floor<Value>(from: Table<Value>, key: string): readonly [string, Value] | undefined {
+    const changed = this.#changed.get(from.name)
+    if (changed === undefined || changed.size === 0) return this.#base.floor(from, key)
+    // What is removed here may hide several entries below, so all of them are looked at.
+    const found = this.entries(from).filter(([each]) => each <= key)
+    return found[found.length - 1]
   }
 
   /** Keys of a table that were put or removed here. */
@@ -184,4 +217,16 @@ function lowerBound(keys: readonly string[], prefix: string): number {
     else high = middle
   }
   return low
+}
+
+/** Two ordered lists without a common key, as one. */
+function merged(left: readonly string[], right: readonly string[]): string[] {
+  const all: string[] = []
+  let at = 0
+  for (const key of right) {
+    for (; at < left.length && (left[at] as string) < key; at++) all.push(left[at] as string)
+    all.push(key)
+  }
+  for (; at < left.length; at++) all.push(left[at] as string)
+  return all
 }

@@ -87,13 +87,7 @@ export const UNBONDING = table('unbonding', UnbondingCodec)
 
 /** The set in force at `height`, sorted by id; undefined when it is no longer, or never was, kept. */
 export function keptValidatorsAt(reader: Reader, height: bigint): readonly Validator[] | undefined {
-  const key = numberKey(height)
-  const sets = reader.entries(SETS)
-  for (let at = sets.length - 1; at >= 0; at--) {
-    const [from, set] = sets[at] as (typeof sets)[number]
-    if (from <= key) return set.members
-  }
-  return undefined
+  return reader.floor(SETS, numberKey(height))?.[1].members
 }
 
 /** The set in force at a height of which the set is known to be kept. */
@@ -324,9 +318,7 @@ export function missDuty(execution: Execution, id: string): void {
 /** Gives back what has been unbonding long enough. */
 export function releaseBonds(execution: Execution): void {
   const { view, block } = execution
-  const last = `${numberKey(block.height)}/~`
-  for (const [key, entry] of view.entries(UNBONDING)) {
-    if (key > last) break
+  for (const [key, entry] of view.entries(UNBONDING, `${numberKey(block.height)}/`)) {
     const owner = toHex(entry.owner)
     move(execution, pot('bonds'), account(owner), entry.value)
     view.remove(UNBONDING, key)

@@ -6,6 +6,10 @@
  *             is refused, because each costs milliseconds
  *   block     OpenSSL, then ZIP-215 without limit: what was decided is judged by the law alone
  *
+ * What was accepted is remembered, key, digest and signature together, so that votes and objects
+ * heard by gossip cost nothing when they stand in a block. Acceptance by OpenSSL holds under every
+ * rule; acceptance by ZIP-215 alone is not remembered.
+ *
  * Under the last two a batch stands or falls as a whole: after the first signature that ZIP-215
  * refuses, the rest of those OpenSSL refused are answered false unlooked at.
  *
@@ -14,7 +18,7 @@
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 
-import { toHex } from '../../base/bytes.ts'
+import { equalBytes, toHex } from '../../base/bytes.ts'
 import { verifyZip215 } from '../../base/ed25519-keys.ts'
 import type { SignatureCheck, SignatureRule, Verifier } from '../ports.ts'
 
@@ -22,20 +26,27 @@ import type { SignatureCheck, SignatureRule, Verifier } from '../ports.ts'
 export const FALLBACKS_MAX = 8
 /** Keys kept imported. */
 const KEYS_MAX = 4096
+/** Accepted signatures remembered: a few blocks' worth. */
+const ACCEPTED_MAX = 65_536
 /** Checks of one batch on the pool at once, so that the disk gets its turn. */
 const IN_FLIGHT_MAX = 16
 
 export function createEd25519Verifier(): Verifier {
-  const keys = new KeyCache()
+  const memory: Memory = { keys: new KeyCache(), accepted: new AcceptedSet() }
   return {
     check: (batch, rule, done) => {
-      checkAll(keys, batch, rule).then((valid) => setImmediate(done, valid))
+      checkAll(memory, batch, rule).then((valid) => setImmediate(done, valid))
     },
   }
 }
 
+interface Memory {
+  readonly keys: KeyCache
+  readonly accepted: AcceptedSet
+}
+
 async function checkAll(
-  keys: KeyCache,
+  { keys, accepted }: Memory,
   batch: readonly SignatureCheck[],
   rule: SignatureRule,
 ): Promise<readonly boolean[]> {
@@ -43,7 +54,9 @@ async function checkAll(
   let next = 0
   const lane = async (): Promise<void> => {
     for (let at = next++; at < batch.length; at = next++) {
-      valid[at] = await checkOne(keys, batch[at] as SignatureCheck)
+      const one = batch[at] as SignatureCheck
+      valid[at] = accepted.has(one) || (await checkOne(keys, one))
+      if (valid[at]) accepted.add(one)
     }
   }
   await Promise.all(Array.from({ length: Math.min(IN_FLIGHT_MAX, batch.length) }, lane))
@@ -79,6 +92,32 @@ function checkOne(
       else fail(error)
     })
   })
+}
+
+/** Checks that OpenSSL accepted; the oldest are forgotten first. */
+class AcceptedSet {
+  readonly #bySignature = new Map<string, SignatureCheck>()
+
+  has(check: SignatureCheck): boolean {
+    const known = this.#bySignature.get(nameOf(check))
+    return (
+      known !== undefined &&
+      equalBytes(known.publicKey, check.publicKey) &&
+      equalBytes(known.digest, check.digest)
+    )
+  }
+
+  add(check: SignatureCheck): void {
+    this.#bySignature.set(nameOf(check), check)
+    if (this.#bySignature.size <= ACCEPTED_MAX) return
+    const [oldest] = this.#bySignature.keys()
+    if (oldest !== undefined) this.#bySignature.delete(oldest)
+  }
+}
+
+/** The signature's bytes as a string. */
+function nameOf({ signature }: SignatureCheck): string {
+  return Buffer.from(signature.buffer, signature.byteOffset, signature.length).toString('latin1')
 }
 
 /** Imported keys, least recently used forgotten first. */

@@ -60,12 +60,19 @@ describe('state and views', () => {
         perform(inner, model, third)
         check.deepEqual(read(inner, prefix), expected(model, prefix))
         for (const [each, value] of model) check.equal(inner.get(NUMBERS, each)?.value, value)
+        for (const bound of ['', 'a', 'aa', 'abc', 'b/', 'b/1x', 'z']) {
+          const below = expected(model, '').filter(([each]) => each <= bound)
+          const found = inner.floor(NUMBERS, bound)
+          check.deepEqual(found && [found[0], found[1].value], below[below.length - 1])
+        }
         check.deepEqual(read(state, ''), settled)
         inner.fold()
         check.deepEqual(read(outer, prefix), expected(model, prefix))
         check.deepEqual(read(state, ''), settled)
         outer.fold()
         check.deepEqual(read(state, prefix), expected(model, prefix))
+        const last = expected(model, '').filter(([each]) => each <= 'b')
+        check.deepEqual(state.floor(NUMBERS, 'b')?.[0], last[last.length - 1]?.[0])
       }),
     )
   })

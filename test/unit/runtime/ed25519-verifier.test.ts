@@ -110,6 +110,24 @@ describe('Ed25519', () => {
     check.ok((await verdicts(many, 'proposal')).every((each) => !each))
   })
 
+  it('remembers what it accepted, and takes nothing else for it', async () => {
+    const verifier = createEd25519Verifier()
+    const ask = (batch: readonly SignatureCheck[]): Promise<readonly boolean[]> =>
+      new Promise((done) => verifier.check(batch, 'gossip', done))
+    const signer = signerOf(keyPairOf(new Uint8Array(32).fill(9)))
+    const digest = new Uint8Array(32).fill(1)
+    const good = { publicKey: signer.publicKey, digest, signature: signer.sign(digest) }
+    const stranger = keyPairOf(new Uint8Array(32).fill(8)).publicKey
+    const batch = [
+      good,
+      { ...good, digest: new Uint8Array(32) },
+      { ...good, publicKey: stranger },
+      { ...good, signature: new Uint8Array(64) },
+    ]
+    check.deepEqual(await ask(batch), [true, false, false, false])
+    check.deepEqual(await ask(batch), [true, false, false, false])
+  })
+
   it('answers each check in its place, and refuses odd lengths', async () => {
     const signer = signerOf(keyPairOf(new Uint8Array(32).fill(7)))
     const digest = new Uint8Array(32).fill(1)
