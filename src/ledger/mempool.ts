@@ -152,10 +152,16 @@ export class Mempool {
     return stale.map(({ id }) => id)
   }
 
-  /** Own objects that have waited too long, encoded. */
-  overdue(height: bigint): Pooled[] {
+  /** Ids of what was signed here. */
+  own(): ReadonlySet<string> {
+    return new Set([...this.#pooled.values()].filter(({ own }) => own).map(({ id }) => id))
+  }
+
+  /** Own objects that have waited for blocks, or were `before` here already when none was made. */
+  overdue(height: bigint, before: ReadonlySet<string>): Pooled[] {
     return [...this.#pooled.values()].filter(
-      ({ own, sinceHeight }) => own && height - sinceHeight >= OVERDUE_BLOCKS,
+      ({ id, own, sinceHeight }) =>
+        own && (height - sinceHeight >= OVERDUE_BLOCKS || before.has(id)),
     )
   }
 

@@ -178,5 +178,6 @@ function repairHeight(
         ({ topic: 'consensus-proposals', bytes: encodeProposalMessage(message) }) as const,
     ),
   ]
-  repair(node, turn, { height, round, messages })
+  // Before round 0 begins there is nothing of an earlier round to ask for.
+  repair(node, turn, { height, round: Math.max(0, round), messages })
 }

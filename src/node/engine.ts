@@ -134,7 +134,8 @@ export class Engine implements Machine {
 /** Own objects that no block has taken go to the next proposers by stream (protocol.md §2). */
 function pushOverdue(node: NodeState, turn: Turn): void {
   say(turn, { kind: 'set-timer', id: OVERDUE_TIMER, delayMs: OVERDUE_MS })
-  const overdue = node.pool.overdue(node.ledger.head.height)
+  const overdue = node.pool.overdue(node.ledger.head.height, node.lastOwn)
+  node.lastOwn = node.pool.own()
   push(
     node,
     turn,
@@ -166,6 +167,7 @@ function newNode({ ledger, identity, nowMs }: EngineInput): NodeState {
     origins: new Map(),
     nextOrigin: 0,
     peers: [],
+    lastOwn: new Set(),
     applying: false,
     ready: false,
   }

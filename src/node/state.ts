@@ -64,6 +64,8 @@ export interface NodeState {
   /** Who waits for the outcome of each message taken in. */
   readonly origins: Map<Token, Origin>
   nextOrigin: Token
+  /** Own objects that waited when they were last counted: still here, they are overdue. */
+  lastOwn: ReadonlySet<string>
   peers: readonly PeerId[]
   /** Set while a decided block is on its way to the disk: nothing else may be applied. */
   applying: boolean
