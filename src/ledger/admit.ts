@@ -62,13 +62,28 @@ function judge(ledger: Ledger, opened: Opened): Fault | undefined {
       return judgeReceipt(ledger, opened)
     case 'attestation-batch':
       return judgeBatch(ledger, opened)
-    case 'evidence': {
-      const unsound = statelessEvidenceCheck(ledger.state, opened.body, ledger.head.height + 1n)
-      return unsound === undefined ? undefined : { kind: 'reject', refusal: unsound }
-    }
+    case 'evidence':
+      return judgeEvidence(ledger, opened)
     case 'proof-announce':
       return undefined
   }
+}
+
+/** What evidence is refused with when it is about something not yet, or no longer, in this state. */
+const EVIDENCE_NOT_YET: ReadonlySet<string> = new Set([
+  'evidence_subject_unknown',
+  'evidence_not_refuted',
+])
+const EVIDENCE_PAST = 'evidence_too_old'
+
+function judgeEvidence(
+  { state, head }: Ledger,
+  { body }: Extract<Opened, { kind: 'evidence' }>,
+): Fault | undefined {
+  const unsound = statelessEvidenceCheck(state, body, head.height + 1n)
+  if (unsound === undefined) return undefined
+  if (EVIDENCE_NOT_YET.has(unsound.code)) return { kind: 'park', refusal: unsound }
+  return { kind: unsound.code === EVIDENCE_PAST ? 'ignore' : 'reject', refusal: unsound }
 }
 
 function judgeNonce(

@@ -60,7 +60,7 @@ export const ATTEMPT = {
 export const WINDOW = { program: 0, offer: 1, receipt: 2 } as const
 
 export type JobState = keyof typeof JOB
-export type AttemptState = keyof typeof ATTEMPT
+
 export type WindowKind = keyof typeof WINDOW
 
 export function stateName<S extends States>(states: S, byte: number): keyof S & string {

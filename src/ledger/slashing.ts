@@ -47,7 +47,7 @@ export function fraudPenalty({ view, block }: Execution, provider: string): bigi
 }
 
 export function slashProvider(execution: Execution, slash: Slash): Slashed {
-  const { provider, job, attempt, subject, reason } = slash
+  const { provider, job } = slash
   const slashed = takeBond(execution, provider, slash.wanted)
   const record = requireJob(execution.view, job)
   const room = record.offer.priceCeiling - record.compensated
@@ -58,20 +58,25 @@ export function slashProvider(execution: Execution, slash: Slash): Slashed {
   move(execution, pot('bonds'), account(buyer), compensated)
   move(execution, pot('bonds'), pot('burned'), burned)
   execution.view.put(JOBS, job, { ...record, compensated: record.compensated + compensated })
+  tellSlash(execution, slash, buyer, { slashed, compensated, burned })
+  return { slashed, compensated, burned }
+}
+
+/** A further fault of a provider that has nothing left takes nothing, and is no slash. */
+function tellSlash(
+  execution: Execution,
+  { provider, job, attempt, subject, reason }: Slash,
+  buyer: string,
+  { slashed, compensated, burned }: Slashed,
+): void {
+  if (slashed === 0n) return
   const count = BigInt(attempt)
-  emit(execution, {
-    kind: 'provider-slashed',
-    subject,
-    actor: provider,
-    value: slashed,
-    count,
-    reason,
-  })
+  const taken = { subject, actor: provider, value: slashed, count, reason }
+  emit(execution, { kind: 'provider-slashed', ...taken })
   if (compensated > 0n) {
     emit(execution, { kind: 'compensated', subject: job, actor: buyer, value: compensated, reason })
   }
   emit(execution, { kind: 'burned', subject, actor: provider, value: burned, reason })
-  return { slashed, compensated, burned }
 }
 
 /** Takes from the bond first, then from what is unbonding, soonest released first. */

@@ -18,7 +18,6 @@ const signedReceipt = container({
   /** By the provider's account key over the receipt's id. */
   signature: bytes64,
 })
-export type SignedReceipt = Decoded<typeof signedReceipt>
 
 const receiptEquivocation = container({ first: signedReceipt, second: signedReceipt })
 export type ReceiptEquivocation = Decoded<typeof receiptEquivocation>
