@@ -5,24 +5,22 @@
  */
 
 import { equalBytes, toHex } from '../base/bytes.ts'
-import { decode, hashTreeRoot } from '../base/codec.ts'
+import { decode } from '../base/codec.ts'
 import { refuse } from '../base/refusal.ts'
 import type { StoreEntry, StoreOp } from '../runtime/ports.ts'
 import { account, endow, pot } from './accounts.ts'
 import { checkGenesis, genesisParams } from './genesis-check.ts'
+import { eventsRootOf } from './header.ts'
 import { type Head, headWrite, type Ledger, stateWrites } from './ledger.ts'
 import { KERNEL_DIGESTS } from './market-records.ts'
 import { activeParams, enactParams } from './parameters.ts'
 import { type Change, State, tables, View } from './state.ts'
 import { StateTree } from './state-tree.ts'
 import {
-  EventsCodec,
-  GENESIS_KEY,
   HEAD_KEY,
   type HeadRecord,
   HeadRecordCodec,
   STATE_PREFIX,
-  sealed,
   unsealed,
 } from './store-schema.ts'
 import { installSupply } from './supply.ts'
@@ -52,11 +50,11 @@ export function createLedger(genesis: Genesis): {
     id: hash,
     timeMs: genesis.time,
     stateRoot: tree.update(changes),
-    eventsRoot: hashTreeRoot(EventsCodec, { round: 0, events: [] }),
+    eventsRoot: eventsRootOf([]),
     beacon: hash,
     commit: EMPTY_COMMIT,
   }
-  const writes = [...stateWrites(changes), headWrite(head), sealed(GENESIS_KEY, hash)]
+  const writes = [...stateWrites(changes), headWrite(hash, head)]
   return { ledger: ledgerOn(genesis, state, tree, head), writes }
 }
 
@@ -65,7 +63,7 @@ export function createLedger(genesis: Genesis): {
  * @param entries everything under `state/`, as stored
  * @param head the value of `head`, as stored
  * @param commit the commit of the head block
- * @throws RefusalError store_corrupt when a checksum, the state root or the commit does not agree.
+ * @throws RefusalError store_foreign; store_corrupt when a checksum, the root or the commit differs.
  */
 export function restoreLedger(
   genesis: Genesis,
@@ -73,6 +71,7 @@ export function restoreLedger(
   head: Uint8Array,
   commit: Commit,
 ): Ledger {
+  const record = headOf(genesis, head)
   const state = new State()
   const changes: Change[] = entries.map(([at, stored]) => {
     const value = unsealed(at, stored)
@@ -83,7 +82,6 @@ export function restoreLedger(
     state.set(name, key, decode(table.codec, value))
     return { table: name, key, value }
   })
-  const record: HeadRecord = decode(HeadRecordCodec, unsealed(HEAD_KEY, head))
   const tree = new StateTree()
   const root = tree.update(changes)
   if (!equalBytes(root, record.stateRoot)) {
@@ -96,11 +94,13 @@ export function restoreLedger(
   return ledgerOn(genesis, state, tree, { ...record, commit })
 }
 
-/** Asserts nothing of a store of another chain. @throws RefusalError store_foreign, store_corrupt. */
-export function checkStoreGenesis(genesis: Genesis, stored: Uint8Array): void {
-  const [here, there] = [genesisHash(genesis), unsealed(GENESIS_KEY, stored)]
-  if (!equalBytes(here, there))
-    refuse('store_foreign', { chain: toHex(there), genesis: toHex(here) })
+function headOf(genesis: Genesis, stored: Uint8Array): Omit<HeadRecord, 'genesisHash'> {
+  const { genesisHash: there, ...head } = decode(HeadRecordCodec, unsealed(HEAD_KEY, stored))
+  const here = genesisHash(genesis)
+  if (!equalBytes(here, there)) {
+    refuse('store_foreign', { stored: toHex(there), genesis: toHex(here) })
+  }
+  return head
 }
 
 function ledgerOn(genesis: Genesis, state: State, tree: StateTree, head: Head): Ledger {

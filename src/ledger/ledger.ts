@@ -13,7 +13,7 @@
 
 import { assert } from '../base/assert.ts'
 import { equalBytes, fromHex, toHex, utf8 } from '../base/bytes.ts'
-import { encode, hashTreeRoot } from '../base/codec.ts'
+import { encode } from '../base/codec.ts'
 import { attempt, type Refusal, refusal, refuse } from '../base/refusal.ts'
 import type { Params } from '../governance/params.ts'
 import type { SignatureCheck, StoreOp } from '../runtime/ports.ts'
@@ -21,7 +21,7 @@ import { ACCOUNTS } from './accounts.ts'
 import { commitChecks, commitId, isEmptyCommit, judgeCommit, signersOf } from './commit.ts'
 import { applyObject, finishBlock } from './execute.ts'
 import type { BlockContext, Execution } from './execution.ts'
-import { checkHeader, envelopeId, nextBeacon, type Parent } from './header.ts'
+import { checkHeader, envelopeId, eventsRootOf, nextBeacon, type Parent } from './header.ts'
 import { openEnvelope, signatureChecks } from './objects.ts'
 import { activeParams } from './parameters.ts'
 import { checkSections, SECTIONS } from './sections.ts'
@@ -191,7 +191,7 @@ export function applyBlock(ledger: Ledger, executed: Executed, commit: Commit): 
   view.fold()
   const stateRoot = ledger.tree.update(changes)
   const encoded = { round: commit.round, events: events.map(encodeEvent) }
-  const eventsRoot = hashTreeRoot(EventsCodec, encoded)
+  const eventsRoot = eventsRootOf(encoded.events)
   ledger.head = { height, id, timeMs: time, stateRoot, eventsRoot, beacon, commit }
   const { version, params } = activeParams(ledger.state)
   ledger.params = params
@@ -201,7 +201,7 @@ export function applyBlock(ledger: Ledger, executed: Executed, commit: Commit): 
     ...indexWrites(ledger, block, id),
     sealed(eventsKey(height), encode(EventsCodec, encoded)),
     sealed(blockKey(height), encode(StoredBlockCodec, { block, commit })),
-    headWrite(ledger.head),
+    headWrite(ledger.genesisHash, ledger.head),
   ]
   return { writes, events }
 }
@@ -213,11 +213,10 @@ export function stateWrites(changes: readonly Change[]): StoreOp[] {
   })
 }
 
-export function headWrite({ height, id, stateRoot, eventsRoot, beacon, timeMs }: Head): StoreOp {
-  return sealed(
-    HEAD_KEY,
-    encode(HeadRecordCodec, { height, id, stateRoot, eventsRoot, beacon, timeMs }),
-  )
+export function headWrite(genesisHash: Uint8Array, head: Head): StoreOp {
+  const { height, id, stateRoot, eventsRoot, beacon, timeMs } = head
+  const record = { genesisHash, height, id, stateRoot, eventsRoot, beacon, timeMs }
+  return sealed(HEAD_KEY, encode(HeadRecordCodec, record))
 }
 
 function indexWrites(ledger: Ledger, block: Block, id: Uint8Array): StoreOp[] {

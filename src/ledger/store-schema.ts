@@ -7,8 +7,7 @@
  *   height/<block id>         height of a block
  *   receipt-at/<receipt id>   height a receipt was anchored at
  *   state/<table>/<key>       a value of the state
- *   genesis                   the genesis hash, so that no store is taken for another chain's
- *   head                      height, state root and events root of the last block
+ *   head                      genesis hash; height, state root and events root of the last block
  *
  * LevelDB 1.20 does not notice flipped bits in its log, so each value ends in 8 bytes of
  * SHA-256(key || value) (background: reliability of the store).
@@ -28,9 +27,10 @@ const CHECKSUM_BYTES = 8
 export const STATE_PREFIX = 'state/'
 export const BODY_PREFIX = 'body/'
 export const HEAD_KEY = 'head'
-export const GENESIS_KEY = 'genesis'
 
 export const HeadRecordCodec = container({
+  /** So that no store is taken for that of another chain. */
+  genesisHash: bytes32,
   height: u64,
   id: bytes32,
   stateRoot: bytes32,
