@@ -15,6 +15,7 @@ import { type Refusal, refusal } from '../base/refusal.ts'
 import { type Priorities, proposer, type ValidatorSet } from '../ledger/types/validator-set.ts'
 import type { SignatureCheck } from '../runtime/ports.ts'
 import { certificateChecks, judgeCertificate, voteCheck } from './certificate.ts'
+import { memoDigest } from './digest-memo.ts'
 import { judgePart } from './parts.ts'
 import {
   type ConsensusState,
@@ -62,7 +63,10 @@ export function admitVote(state: ConsensusState, vote: Vote): Admission {
   // [IGNORE] Counted already, or one variant too many of a known equivocator.
   const stale = knownVote(state, vote)
   if (stale !== undefined) return { kind: 'ignore', refusal: stale }
-  return { kind: 'check', checks: [voteCheck(vote, turn.validators, state.genesisHash)] }
+  return {
+    kind: 'check',
+    checks: [voteCheck(vote, turn.validators, memoDigest(state.digests, vote))],
+  }
 }
 
 export function admitProposal(state: ConsensusState, message: ProposalMessage): Admission {

@@ -19,6 +19,7 @@ import type { Commit } from '../ledger/types/block.ts'
 import type { ValidatorSet } from '../ledger/types/validator-set.ts'
 import type { SignatureCheck } from '../runtime/ports.ts'
 import { bitmapOf } from './bitmap.ts'
+import { memoDigest, newDigestMemo } from './digest-memo.ts'
 import {
   type Certificate,
   type QuorumCertificate,
@@ -83,7 +84,8 @@ export function certificateChecks(
   genesisHash: Uint8Array,
 ): SignatureCheck[] {
   if (certificate.kind === 'round') {
-    return certificate.votes.map((vote) => voteCheck(vote, validators, genesisHash))
+    const memo = newDigestMemo(genesisHash)
+    return certificate.votes.map((vote) => voteCheck(vote, validators, memoDigest(memo, vote)))
   }
   const type = certificate.kind === 'polka' ? 'prevote' : 'precommit'
   const digest = voteSigningDigest(genesisHash, { ...certificate, type })
@@ -94,16 +96,13 @@ export function certificateChecks(
   }))
 }
 
+/** Precondition: the validator is a member. */
 export function voteCheck(
   vote: Vote,
   validators: ValidatorSet,
-  genesisHash: Uint8Array,
+  digest: Uint8Array,
 ): SignatureCheck {
-  return {
-    publicKey: keyOf(validators, vote.validator),
-    digest: voteSigningDigest(genesisHash, vote),
-    signature: vote.signature,
-  }
+  return { publicKey: keyOf(validators, vote.validator), digest, signature: vote.signature }
 }
 
 function judgeQuorum(

@@ -19,8 +19,9 @@ export class Context {
   readonly at: TimeMs
   /** Inputs come from the log: what they called for has been done or is called for at the end. */
   replaying = false
-  readonly #effects: ConsensusEffect[] = []
-  readonly #entries: WalEntry[] = []
+  // Most steps take one vote, log it and do nothing else: lists are made when they are needed.
+  #effects: ConsensusEffect[] | undefined
+  #entries: WalEntry[] | undefined
 
   constructor(state: ConsensusState, at: TimeMs) {
     this.state = state
@@ -39,15 +40,19 @@ export class Context {
 
   /** The journal sequence that covers all that was logged up to now. */
   get sequence(): number {
-    return this.state.journalSequence + (this.#entries.length > 0 ? 1 : 0)
+    return this.state.journalSequence + (this.#entries === undefined ? 0 : 1)
   }
 
   log(entry: WalEntry): void {
-    if (!this.replaying) this.#entries.push(entry)
+    if (this.replaying) return
+    if (this.#entries === undefined) this.#entries = [entry]
+    else this.#entries.push(entry)
   }
 
   perform(effect: ConsensusEffect): void {
-    if (!this.replaying || outlivesReplay(effect)) this.#effects.push(effect)
+    if (this.replaying && !outlivesReplay(effect)) return
+    if (this.#effects === undefined) this.#effects = [effect]
+    else this.#effects.push(effect)
   }
 
   fact(fact: ConsensusFact): void {
@@ -88,16 +93,19 @@ export class Context {
 
   /** The effects of the step. A reset of the log stands before the entries of its new height. */
   close(): ConsensusEffect[] {
-    if (this.#entries.length === 0) return this.#effects
+    const effects = this.#effects
+    const entries = this.#entries
+    if (entries === undefined) return effects ?? []
     this.state.journalSequence += 1
     const journal: ConsensusEffect = {
       kind: 'journal',
       height: this.height,
       sequence: this.state.journalSequence,
-      entries: this.#entries,
+      entries,
     }
-    const resets = this.#effects.filter((effect) => effect.kind === 'journal-reset')
-    const others = this.#effects.filter((effect) => effect.kind !== 'journal-reset')
+    if (effects === undefined) return [journal]
+    const resets = effects.filter((effect) => effect.kind === 'journal-reset')
+    const others = effects.filter((effect) => effect.kind !== 'journal-reset')
     return [...resets, journal, ...others]
   }
 }

@@ -56,6 +56,8 @@ export type DriverInput =
   | { readonly kind: 'proposal'; readonly proposal: JudgedProposal }
   | { readonly kind: 'propose-value'; readonly value: ValueId }
   | { readonly kind: 'vote'; readonly vote: Vote }
+  /** A vote counted before (`applyVote`), with what it led to. */
+  | { readonly kind: 'counted'; readonly result: KeeperResult }
   /** Precondition: one claim, and each voter once. Without a quorum it changes nothing. */
   | { readonly kind: 'certificate'; readonly votes: readonly Vote[] }
   | { readonly kind: 'timeout'; readonly timeout: TimeoutKind }
@@ -124,6 +126,8 @@ function route(driver: DriverState, input: DriverInput): CoreOutput {
       return callCore(driver, { kind: 'propose-value', value: input.value })
     case 'vote':
       return onCounted(driver, applyVote(driver.keeper, input.vote, driver.core.round))
+    case 'counted':
+      return onCounted(driver, input.result)
     case 'certificate':
       return onCertificate(driver, input.votes)
     case 'timeout': {
@@ -179,7 +183,7 @@ function onCertificate(driver: DriverState, votes: readonly Vote[]): CoreOutput 
 
 function onCounted(driver: DriverState, { output, conflicts }: KeeperResult): CoreOutput {
   driver.keeperOutput = output
-  driver.conflicts.push(...conflicts)
+  for (const conflict of conflicts) driver.conflicts.push(conflict)
   const { round } = driver.core
   switch (output.kind) {
     case 'none':

@@ -26,6 +26,7 @@ import type { WalEntry } from './wal.ts'
 export interface RecoverHooks {
   readonly replayEntry: (context: Context, entry: WalEntry) => void
   readonly feed: (context: Context, input: DriverInput) => void
+  readonly feedVote: (context: Context, vote: Vote) => void
   readonly begin: (context: Context) => void
 }
 
@@ -94,7 +95,7 @@ function startWhenDue(context: Context, { begin }: RecoverHooks): void {
 function takeUpSigned(
   context: Context,
   signed: readonly GuardRecord[],
-  { feed }: RecoverHooks,
+  { feed, feedVote }: RecoverHooks,
 ): void {
   const { current, state } = context
   const last = signed[signed.length - 1]
@@ -112,7 +113,7 @@ function takeUpSigned(
     if (record.step === 'proposal' || isDecided(context)) continue
     const vote = voteOf(record, record.step, self)
     if (firstVote(current.driver.keeper, vote, self) === undefined) {
-      feed(context, { kind: 'vote', vote })
+      feedVote(context, vote)
     }
   }
   if (!isDecided(context)) feed(context, { kind: 'recheck' })

@@ -13,6 +13,7 @@
 import { proposer } from '../ledger/types/validator-set.ts'
 import { certificateFrom } from './certificate.ts'
 import type { CoreState } from './core.ts'
+import { type DigestMemo, newDigestMemo } from './digest-memo.ts'
 import type { DriverState } from './driver.ts'
 import type { HeightSetup, Timer } from './events.ts'
 import type { SignRequest } from './sign-guard.ts'
@@ -53,6 +54,9 @@ export interface Pending {
   readonly polka: QuorumCertificate | null
 }
 
+/** What more than two thirds of the power voted for. */
+export type QuorumClaim = Pick<Vote, 'type' | 'round' | 'validRound'> & { readonly value: ValueId }
+
 /** What belongs to one height. */
 export interface HeightState {
   readonly setup: HeightSetup
@@ -70,13 +74,15 @@ export interface HeightState {
   /** What waits to be said, by position. */
   readonly outbox: Map<string, Pending>
   readonly timers: Map<string, Timer>
-  readonly quorums: Map<string, QuorumCertificate>
+  readonly quorums: Map<string, QuorumClaim>
   readonly reported: Set<string>
   decision: QuorumCertificate | undefined
 }
 
 export interface ConsensusState {
   readonly genesisHash: Uint8Array
+  /** Only saves hashing. */
+  readonly digests: DigestMemo
   phase: Phase
   current: HeightState | undefined
   /** Sequence of the last journal effect, and of the last one known durable. */
@@ -89,6 +95,7 @@ export interface ConsensusState {
 export function newConsensus(genesisHash: Uint8Array): ConsensusState {
   return {
     genesisHash,
+    digests: newDigestMemo(genesisHash),
     phase: 'idle',
     current: undefined,
     journalSequence: 0,

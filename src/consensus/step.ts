@@ -17,7 +17,7 @@
 import { assert, unreachable } from '../base/assert.ts'
 import { refusal } from '../base/refusal.ts'
 import type { TimeMs } from '../base/time.ts'
-import { certificateFrom, certificateVotes } from './certificate.ts'
+import { certificateVotes } from './certificate.ts'
 import { Context } from './context.ts'
 import type { CoreOutput, TimeoutKind } from './core.ts'
 import { type DriverInput, drive } from './driver.ts'
@@ -54,7 +54,6 @@ import {
   hasQuorumFor,
   polkasFor,
   sameClaim,
-  votesFor,
 } from './vote-keeper.ts'
 import type { BuiltValue, WalEntry } from './wal.ts'
 
@@ -82,7 +81,7 @@ function startHeight(
   context: Context,
   event: ConsensusEvent & { readonly kind: 'start-height' },
 ): void {
-  openHeight(context, event, { replayEntry, feed, begin })
+  openHeight(context, event, { replayEntry, feed, feedVote, begin })
   for (const early of takeEarly(context.state, event.setup.height)) {
     if (early.kind === 'vote') onVote(context, early.vote, ROUNDS_AHEAD_MAX)
     else onProposal(context, early.proposal)
@@ -259,7 +258,15 @@ function onVote(context: Context, vote: Vote, aheadMax: number): void {
   }
   context.log({ kind: 'vote', vote })
   current.outbox.delete(outboxKeyOfOwn(current, vote))
-  feed(context, { kind: 'vote', vote })
+  feedVote(context, vote)
+}
+
+/** Most votes reach no threshold: they are counted, and nothing has to be asked. */
+export function feedVote(context: Context, vote: Vote): void {
+  const { driver } = context.current
+  const result = applyVote(driver.keeper, vote, driver.core.round)
+  if (result.output.kind === 'none' && result.conflicts.length === 0) return
+  feed(context, { kind: 'counted', result })
 }
 
 /** Own votes come back only from the log or a peer; then nothing is left to be said. */
@@ -275,17 +282,29 @@ function onCertificate(context: Context, certificate: Certificate): void {
     for (const vote of certificate.votes) onVote(context, vote, Number.MAX_SAFE_INTEGER)
     return
   }
-  const votes = certificateVotes(certificate)
-  noteQuorum(context, certificate)
   if (state.phase === 'decided') {
-    noteConflicts(context, applyCertificate(current.driver.keeper, votes).conflicts)
+    countOnly(context, certificate)
     return
   }
+  const votes = certificateVotes(certificate)
   const type = certificate.kind === 'polka' ? 'prevote' : 'precommit'
   const { round, value, validRound } = certificate
   if (hasQuorumFor(current.driver.keeper, round, type, value, validRound)) return
   context.log({ kind: 'certificate', certificate })
   feed(context, { kind: 'certificate', votes })
+}
+
+/** A quorum of a decided height: only what it proves matters. */
+function countOnly(context: Context, certificate: QuorumCertificate): void {
+  const votes = certificateVotes(certificate)
+  noteConflicts(context, applyCertificate(context.current.driver.keeper, votes).conflicts)
+  const { kind, round, value, validRound } = certificate
+  noteQuorum(context, {
+    type: kind === 'polka' ? 'prevote' : 'precommit',
+    round,
+    value,
+    validRound,
+  })
 }
 
 function onTimer(context: Context, timer: Timer): void {
@@ -340,11 +359,13 @@ export function feed(context: Context, input: DriverInput): void {
     const roundBefore = driver.core.round
     const lockedBefore = driver.core.lockedRound
     const output = drive(driver, next)
-    noteConflicts(context, driver.conflicts)
-    driver.conflicts = []
+    if (driver.conflicts.length > 0) {
+      noteConflicts(context, driver.conflicts)
+      driver.conflicts = []
+    }
     if (driver.core.round !== roundBefore) onRoundEntered(context)
     if (driver.core.lockedRound !== lockedBefore) noteLock(context)
-    if (next.kind === 'vote' || next.kind === 'certificate') onQuorum(context)
+    if (next.kind === 'counted' || next.kind === 'certificate') onQuorum(context)
     perform(context, output)
     next = context.state.phase === 'decided' ? undefined : following(context, next, output)
   }
@@ -361,8 +382,6 @@ function following(
   if (driver.pending.length > 0) return { kind: 'pending' }
   const idle = output.kind === 'none' || output.kind === 'refused'
   if (last.kind === 'recheck' && idle) return undefined
-  // Most votes reach no threshold and change nothing: then there is nothing to ask.
-  if (last.kind === 'vote' && idle && driver.keeperOutput.kind === 'none') return undefined
   return driver.core.round < 0 ? undefined : { kind: 'recheck' }
 }
 
@@ -411,8 +430,10 @@ function decide(context: Context, certificate: QuorumCertificate, here: boolean)
   current.judging.clear()
   current.building = undefined
   context.clearTimers(() => true)
-  noteQuorum(context, certificate)
-  if (!here) return
+  if (!here) {
+    countOnly(context, certificate)
+    return
+  }
   const { height, round, value } = certificate
   context.perform({ kind: 'decided', height, round, value, certificate })
 }
@@ -420,20 +441,23 @@ function decide(context: Context, certificate: QuorumCertificate, here: boolean)
 /** A quorum just reached: remembered for evidence; a commit without its block is fetched. */
 function onQuorum(context: Context): void {
   const { current } = context
-  const { keeperOutput: quorum, keeper } = current.driver
+  const { keeperOutput: quorum } = current.driver
   if (quorum.kind !== 'polka-value' && quorum.kind !== 'precommit-value') return
   const { round, value } = quorum
   if (quorum.kind === 'polka-value') {
-    const votes = votesFor(keeper, round, 'prevote', value, quorum.validRound)
-    noteQuorum(context, certificateFrom(votes))
+    noteQuorum(context, { type: 'prevote', round, value, validRound: quorum.validRound })
   } else {
-    const certificate = commitCertificate(current, round)
-    assert(certificate !== undefined, 'a commit quorum has its certificate')
-    noteQuorum(context, certificate)
+    noteQuorum(context, { type: 'precommit', round, value, validRound: -1 })
     const known = current.proposals.get(round)?.some((each) => each.value === value) ?? false
-    if (!known) context.perform({ kind: 'want-block', certificate })
+    if (!known) wantBlock(context, round)
   }
   reconsider(context, round, value)
+}
+
+function wantBlock(context: Context, round: Round): void {
+  const certificate = commitCertificate(context.current, round)
+  assert(certificate !== undefined, 'a commit quorum has its certificate')
+  context.perform({ kind: 'want-block', certificate })
 }
 
 function noteLock(context: Context): void {
@@ -463,7 +487,7 @@ function onRoundEntered(context: Context): void {
 function said(context: Context, message: { vote: Vote } | { proposal: Proposal }): void {
   if ('vote' in message) {
     context.log({ kind: 'vote', vote: message.vote })
-    feed(context, { kind: 'vote', vote: message.vote })
+    feedVote(context, message.vote)
     return
   }
   const { proposal } = message

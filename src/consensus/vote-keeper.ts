@@ -36,8 +36,8 @@ export interface Tally {
   readonly validRound: Round
   /** Power that counts for this value. */
   weight: bigint
-  /** Power of every validator seen voting for it, first votes or not. */
-  seenWeight: bigint
+  /** Its own quorum has been said. */
+  said: boolean
 }
 
 export interface VoteCount {
@@ -48,6 +48,10 @@ export interface VoteCount {
   readonly tallies: Map<string, Tally>
   /** Sum of `weight` over the tallies. */
   weight: bigint
+  /** The tally of the last vote: most votes of a round are for one value. */
+  recent: Tally | undefined
+  /** A quorum of any votes has been said. */
+  anySaid: boolean
 }
 
 export interface RoundVotes {
@@ -65,6 +69,8 @@ export interface VoteKeeper {
   /** By validator index; an index beyond it has no power. */
   readonly powers: readonly bigint[]
   readonly total: bigint
+  /** The least power that is more than two thirds. */
+  readonly quorumAt: bigint
   readonly accountable: boolean
   /** Different votes kept of one validator in one (round, type). */
   readonly variantsMax: number
@@ -82,6 +88,7 @@ export const VARIANTS_MAX = 2
 
 const NONE: KeeperOutput = { kind: 'none' }
 const NO_CONFLICTS: readonly (readonly [Vote, Vote])[] = []
+const NOTHING_NEW: KeeperResult = { output: NONE, conflicts: NO_CONFLICTS }
 
 export function newVoteKeeper(
   powers: readonly bigint[],
@@ -89,7 +96,8 @@ export function newVoteKeeper(
   variantsMax: number = VARIANTS_MAX,
 ): VoteKeeper {
   const total = powers.reduce((sum, power) => sum + power, 0n)
-  return { powers, total, accountable, variantsMax, rounds: new Map() }
+  const quorumAt = (2n * total) / 3n + 1n
+  return { powers, total, quorumAt, accountable, variantsMax, rounds: new Map() }
 }
 
 /** More than two thirds: any two such sets share more than a third. */
@@ -111,14 +119,16 @@ export function applyVote(keeper: VoteKeeper, vote: Vote, currentRound: Round): 
     votes.voters.add(vote.validator)
     votes.votersWeight += power
   }
-  if (isSurplus(keeper, count, vote)) return { output: NONE, conflicts: NO_CONFLICTS }
+  if (isSurplus(keeper, count, vote)) return NOTHING_NEW
   const tally = tallyOf(keeper, count, vote)
-  const conflict = record(keeper, count, tally, vote, power)
+  const conflict = record(count, tally, vote, power)
   const conflicts = conflict === undefined ? NO_CONFLICTS : [conflict]
   if (vote.round > currentRound && isSkip(votes.votersWeight, keeper.total)) {
     return { output: emit(votes, { kind: 'skip', round: vote.round }, true), conflicts }
   }
-  return { output: emit(votes, thresholdOutput(keeper, count, tally, vote), false), conflicts }
+  const output = thresholdOutput(keeper, count, tally, vote)
+  if (output.kind === 'none' && conflict === undefined) return NOTHING_NEW
+  return { output: emit(votes, output, false), conflicts }
 }
 
 /**
@@ -133,20 +143,31 @@ export function applyCertificate(keeper: VoteKeeper, certificate: readonly Vote[
   const conflicts: (readonly [Vote, Vote])[] = []
   const tally = tallyOf(keeper, count, claim)
   for (const vote of certificate) {
-    const conflict = record(keeper, count, tally, vote, keeper.powers[vote.validator] ?? 0n)
+    const conflict = record(count, tally, vote, keeper.powers[vote.validator] ?? 0n)
     if (conflict !== undefined) conflicts.push(conflict)
   }
-  count.weight = 0n
-  for (const each of count.tallies.values()) {
-    each.weight = each.seenWeight
-    count.weight += each.weight
-  }
+  countAllSeen(keeper, count)
   const { round, value, validRound } = claim
   const output: KeeperOutput =
     claim.type === 'prevote'
       ? { kind: 'polka-value', round, value, validRound: keeper.accountable ? validRound : -1 }
       : { kind: 'precommit-value', round, value }
   return { output, conflicts }
+}
+
+/** Weighs every tally by whoever was seen voting for it, first votes or not. */
+function countAllSeen(keeper: VoteKeeper, count: VoteCount): void {
+  const voters = new Map<Tally, Set<number>>()
+  for (const vote of votesOf(count)) {
+    const tally = tallyOf(keeper, count, vote)
+    const known = voters.get(tally) ?? new Set<number>()
+    voters.set(tally, known.add(vote.validator))
+  }
+  count.weight = 0n
+  for (const [tally, seen] of voters) {
+    tally.weight = [...seen].reduce((sum, voter) => sum + (keeper.powers[voter] ?? 0n), 0n)
+    count.weight += tally.weight
+  }
 }
 
 /** One claim, cast by more than two thirds of the power, each validator once. */
@@ -181,13 +202,13 @@ export function hasQuorumFor(
   const votes = keeper.rounds.get(round)
   if (votes === undefined) return false
   const key = tallyKey(keeper.accountable, type, value, validRound)
-  return isQuorum(countOf(votes, type).tallies.get(key)?.weight ?? 0n, keeper.total)
+  return (countOf(votes, type).tallies.get(key)?.weight ?? 0n) >= keeper.quorumAt
 }
 
 /** A quorum of votes of `type`, whatever they are for. */
 export function hasQuorumOfAny(keeper: VoteKeeper, round: Round, type: VoteType): boolean {
   const votes = keeper.rounds.get(round)
-  return votes !== undefined && isQuorum(countOf(votes, type).weight, keeper.total)
+  return votes !== undefined && countOf(votes, type).weight >= keeper.quorumAt
 }
 
 /** The valid rounds under which `value` has a polka in `round`; the highest first. */
@@ -208,11 +229,11 @@ export function votesFor(
   value: ValueId | null,
   validRound: Round = -1,
 ): Vote[] {
-  const key = tallyKey(keeper.accountable, type, value, validRound)
   const votes = keeper.rounds.get(round)
   if (votes === undefined) return []
+  const anyValidRound = !keeper.accountable || type === 'precommit' || value === null
   return votesOf(countOf(votes, type)).filter(
-    (vote) => tallyKey(keeper.accountable, vote.type, vote.value, vote.validRound) === key,
+    (vote) => vote.value === value && (anyValidRound || vote.validRound === validRound),
   )
 }
 
@@ -255,12 +276,18 @@ function roundVotes(keeper: VoteKeeper, round: Round): RoundVotes {
 }
 
 function newVoteCount(): VoteCount {
-  return { first: [], further: new Map(), tallies: new Map(), weight: 0n }
+  return {
+    first: [],
+    further: new Map(),
+    tallies: new Map(),
+    weight: 0n,
+    recent: undefined,
+    anySaid: false,
+  }
 }
 
 /** Keeps the vote, counts it if it is the validator's first; returns the pair if it conflicts. */
 function record(
-  keeper: VoteKeeper,
   count: VoteCount,
   tally: Tally,
   vote: Vote,
@@ -270,7 +297,6 @@ function record(
   if (first === undefined) {
     count.first[vote.validator] = vote
     tally.weight += power
-    tally.seenWeight += power
     count.weight += power
     return undefined
   }
@@ -278,9 +304,6 @@ function record(
   const further = count.further.get(vote.validator) ?? []
   if (further.some((known) => sameClaim(known, vote))) return undefined
   count.further.set(vote.validator, [...further, vote])
-  // Two nil prevotes that differ in their valid round share a tally; the voter is in it once.
-  if (![first, ...further].some((known) => sameTally(keeper, known, vote)))
-    tally.seenWeight += power
   return [first, vote]
 }
 
@@ -295,12 +318,14 @@ function isSurplus(keeper: VoteKeeper, count: VoteCount, vote: Vote): boolean {
 }
 
 function tallyOf(keeper: VoteKeeper, count: VoteCount, claim: VoteClaim): Tally {
+  const validRound = keeper.accountable && claim.value !== null ? claim.validRound : -1
+  const { recent } = count
+  if (recent?.value === claim.value && recent.validRound === validRound) return recent
   const key = tallyKey(keeper.accountable, claim.type, claim.value, claim.validRound)
   const known = count.tallies.get(key)
-  if (known !== undefined) return known
-  const validRound = keeper.accountable && claim.value !== null ? claim.validRound : -1
-  const tally: Tally = { value: claim.value, validRound, weight: 0n, seenWeight: 0n }
-  count.tallies.set(key, tally)
+  const tally = known ?? { value: claim.value, validRound, weight: 0n, said: false }
+  if (known === undefined) count.tallies.set(key, tally)
+  count.recent = tally
   return tally
 }
 
@@ -314,6 +339,7 @@ function tallyKey(
   return accountable && type === 'prevote' ? `${validRound}/${value}` : `/${value}`
 }
 
+/** The quorum this vote is part of, unless it has been said. */
 function thresholdOutput(
   keeper: VoteKeeper,
   count: VoteCount,
@@ -321,12 +347,15 @@ function thresholdOutput(
   { type, round }: VoteClaim,
 ): KeeperOutput {
   const { value, validRound } = tally
-  if (isQuorum(tally.weight, keeper.total)) {
-    if (value === null) return { kind: type === 'prevote' ? 'polka-nil' : 'precommit-any', round }
+  if (tally.weight >= keeper.quorumAt && (value !== null || type === 'prevote')) {
+    if (tally.said) return NONE
+    tally.said = true
+    if (value === null) return { kind: 'polka-nil', round }
     if (type === 'prevote') return { kind: 'polka-value', round, value, validRound }
     return { kind: 'precommit-value', round, value }
   }
-  if (!isQuorum(count.weight, keeper.total)) return NONE
+  if (count.anySaid || count.weight < keeper.quorumAt) return NONE
+  count.anySaid = true
   return { kind: type === 'prevote' ? 'polka-any' : 'precommit-any', round }
 }
 
@@ -341,13 +370,6 @@ function emit(votes: RoundVotes, output: KeeperOutput, repeats: boolean): Keeper
 function outputKey(output: KeeperOutput): string {
   if (output.kind === 'polka-value') return `polka ${output.validRound}/${output.value}`
   return output.kind === 'precommit-value' ? `precommit ${output.value}` : output.kind
-}
-
-function sameTally(keeper: VoteKeeper, left: Vote, right: Vote): boolean {
-  return (
-    tallyKey(keeper.accountable, left.type, left.value, left.validRound) ===
-    tallyKey(keeper.accountable, right.type, right.value, right.validRound)
-  )
 }
 
 export function sameClaim(left: VoteClaim, right: VoteClaim): boolean {

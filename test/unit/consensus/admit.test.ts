@@ -1,3 +1,5 @@
+/** What the gossip gates are told about votes, proposals, parts and certificates. */
+
 import { strict as check } from 'node:assert'
 
 import { checked } from '../../../src/base/checked.ts'

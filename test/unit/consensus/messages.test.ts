@@ -1,3 +1,5 @@
+/** Wire forms, certificates, parts and the write-ahead log. */
+
 import { strict as check } from 'node:assert'
 
 import * as fc from 'fast-check'

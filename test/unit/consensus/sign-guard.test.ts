@@ -1,3 +1,5 @@
+/** The sign guard never contradicts itself, whatever is asked and wherever it crashes. */
+
 import { strict as check } from 'node:assert'
 
 import * as fc from 'fast-check'

@@ -1,3 +1,5 @@
+/** The consensus machine, one event at a time. */
+
 import { strict as check } from 'node:assert'
 
 import { checked } from '../../../src/base/checked.ts'

@@ -1,3 +1,5 @@
+/** Whose turn it is, and how turns survive a change of the set. */
+
 import { strict as check } from 'node:assert'
 
 import * as fc from 'fast-check'

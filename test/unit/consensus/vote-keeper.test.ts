@@ -1,3 +1,5 @@
+/** Quorums, equivocation and certificates, counted. */
+
 import { strict as check } from 'node:assert'
 
 import * as fc from 'fast-check'
