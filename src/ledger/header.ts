@@ -14,6 +14,7 @@ import { sha256 } from '../base/hash.ts'
 import { type Refusal, refusal } from '../base/refusal.ts'
 import { type Params, paramsHash } from '../governance/params.ts'
 import type { Reader } from './state.ts'
+import { EVENTS_MAX } from './store-schema.ts'
 import {
   BLOCK_VERSION,
   type Block,
@@ -24,6 +25,7 @@ import {
   type SectionName,
 } from './types/block.ts'
 import { type Envelope, EnvelopeCodec, objectId, objectKind } from './types/envelope.ts'
+import { type EncodedEvent, EventCodec } from './types/event.ts'
 import { validatorSet, validatorsHash } from './types/validator-set.ts'
 import { memberOf, validatorsAt } from './validators.ts'
 
@@ -35,6 +37,19 @@ export interface Parent {
   readonly stateRoot: Uint8Array
   readonly eventsRoot: Uint8Array
   readonly beacon: Uint8Array
+}
+
+const EventDigestsCodec = list(bytes32, EVENTS_MAX)
+
+/**
+ * Over SHA-256 of each event, in order. How many rounds it took to decide the block is no part of
+ * it: nodes may hold commits of different rounds for one block.
+ */
+export function eventsRootOf(events: readonly EncodedEvent[]): Uint8Array {
+  return hashTreeRoot(
+    EventDigestsCodec,
+    events.map((event) => sha256(encode(EventCodec, event))),
+  )
 }
 
 export type Sections = Pick<Block, SectionName>
