@@ -25,6 +25,8 @@ import { openWindow } from './attestations-windows.ts'
 import { schedule } from './deadlines-due.ts'
 import { type Execution, emit } from './execution.ts'
 import {
+  CLOSED_WINDOWS,
+  drop,
   PROGRAM,
   PROGRAM_CODE,
   PROGRAMS,
@@ -219,8 +221,9 @@ export function forgetProgram({ view, block }: Execution, id: string): void {
   const record = programRecordOf(view, id)
   const isClosed = record !== undefined && record.state >= PROGRAM.expired
   if (!isClosed || record.changedHeight + block.params.evidence_age > block.height) return
-  view.remove(PROGRAMS, id)
-  view.remove(PROGRAM_CODE, id)
+  drop(view, PROGRAMS, id)
+  drop(view, PROGRAM_CODE, id)
+  drop(view, CLOSED_WINDOWS, id)
 }
 
 /** A job of the program was taken in (1) or became final (-1). */

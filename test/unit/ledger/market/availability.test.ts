@@ -87,6 +87,7 @@ describe('a program', () => {
     check.equal(potOf(world.state, 'deposits'), 0n)
     world.skip(Number(world.params.evidence_age))
     check.equal(programOf(world.state, program), undefined)
+    check.equal(windowOf(world.state, program), undefined)
   })
 
   it('that comes back is not forgotten with its earlier life', () => {
