@@ -6,6 +6,7 @@
  *   src/cli/catalogue.ts                         ->  docs/reference/cli.md
  *   src/telemetry/catalogue.ts                   ->  docs/reference/metrics.md
  *   src/node/config.ts                           ->  docs/reference/environment.md
+ *   src/rpc/io/routes-*.ts                       ->  docs/reference/http.md, openapi.json
  *
  * Usage: node dist/scripts/docs.js [--check]
  */
@@ -14,6 +15,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { environmentPage } from '../src/node/config.ts'
+import { httpPage, openApiPage } from '../src/rpc/io/reference.ts'
 import { metricsPage } from '../src/telemetry/catalogue.ts'
 import { cliPage } from './docs/cli.ts'
 import { errorsPage } from './docs/errors.ts'
@@ -30,6 +32,8 @@ const PAGES: readonly (readonly [
   ['docs/reference/cli.md', cliPage],
   ['docs/reference/metrics.md', metricsPage],
   ['docs/reference/environment.md', environmentPage],
+  ['docs/reference/http.md', httpPage],
+  ['docs/reference/openapi.json', openApiPage],
 ]
 
 const compareOnly = process.argv.includes('--check')

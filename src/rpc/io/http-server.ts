@@ -11,7 +11,7 @@
  *   - `close` ends streams and connections and resolves when the port is free.
  */
 
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 
 import { type Refusal, RefusalError, refusal } from '../../base/refusal.ts'
 import type { FactFeed } from '../../node/fact-feed.ts'
@@ -26,8 +26,8 @@ import { MARKET_ROUTES } from './routes-market.ts'
 
 export const ROUTES = [...CHAIN_ROUTES, ...MARKET_ROUTES]
 
-const BODY_BYTES_MAX = 1024 * 1024
-const CONNECTIONS_MAX = 256
+export const BODY_BYTES_MAX = 1024 * 1024
+export const CONNECTIONS_MAX = 256
 const REQUEST_MS = 60_000
 const KEEP_ALIVE_MS = 10_000
 const PARAM_MAX = 128
@@ -64,6 +64,12 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAM_MAX },
+    // A path that does not decode never reaches the handlers below.
+    frameworkErrors: (error, _request, reply) => {
+      const known = refusalOf(error) ?? refusal('query_malformed', { field: 'path' })
+      const plain = reply as FastifyReply
+      plain.code(statusOf(known)).send(errorBody(known))
+    },
   })
   server.server.maxConnections = CONNECTIONS_MAX
   const streams = new EventStreams(options.feed)
