@@ -66,5 +66,7 @@ export async function until<Value>(
     }
     await new Promise((done) => setTimeout(done, pauseMs))
   }
-  throw new Error(`gave up after ${ms / 1000} s waiting for ${what}${last === '' ? '' : `: ${last}`}`)
+  throw new Error(
+    `gave up after ${ms / 1000} s waiting for ${what}${last === '' ? '' : `: ${last}`}`,
+  )
 }

@@ -8,11 +8,8 @@
  */
 
 import { fromHex, toHex, utf8 } from '../src/base/bytes.ts'
-import { encode } from '../src/base/codec.ts'
-import { sha256 } from '../src/base/hash.ts'
 import { signOffer, signTransaction } from '../src/cli/wallet.ts'
 import { ownKernelDigest } from '../src/compute/io/kernel-manifest.ts'
-import { JobDescriptorCodec } from '../src/ledger/types/market.ts'
 import type { Action } from '../src/ledger/types/transaction.ts'
 import type { KeyPair } from '../src/runtime/io/key-file.ts'
 import { type NodeClient, until } from './client.ts'
@@ -116,19 +113,19 @@ export class Demo {
       length: BigInt(bytes),
     }))
     const verification = job.verification === 'fold' ? 0 : 2
-    const descriptor = { program: job.program.digest, inputs, lane, verification }
     const buyer = this.#pair('buyer')
     const { height } = await this.#status()
     const { id, bytes } = signOffer(this.#genesisHash, buyer, {
-      buyer: buyer.publicKey,
       salt: BigInt(height) * 1000n + this.#salt++,
       tip: 0n,
-      ...descriptor,
+      program: job.program.digest,
+      inputs,
+      lane,
+      verification,
       priceCeiling: PRICE_CEILING,
       deadlineBlocks: DEADLINE_BLOCKS,
       capabilities: [],
       expiryHeight: BigInt(height + EXPIRY_BLOCKS),
-      descriptorDigest: sha256(encode(JobDescriptorCodec, descriptor)),
     })
     await this.#submit(bytes)
     return { id, job, lane }
@@ -168,8 +165,10 @@ export class Demo {
     for (const { account } of [first, ...rest]) {
       await this.#act(account, { name: 'vote', payload: vote })
     }
-    return await until('the proposal to be applied', WAIT_MS, async () =>
-      this.#story.of('parameter-changed', proposal).map(({ count }) => count)[0],
+    return await until(
+      'the proposal to be applied',
+      WAIT_MS,
+      async () => this.#story.of('parameter-changed', proposal).map(({ count }) => count)[0],
     )
   }
 
@@ -227,4 +226,3 @@ export async function demonstrate(
   await Promise.all([first, second, third, fourth, fifth].map((each) => demo.settled(each)))
   return { bought, paramHeight }
 }
-
