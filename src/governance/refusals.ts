@@ -12,8 +12,8 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Choose a value within the bounds of docs/reference/params.md.',
   },
   param_step_too_large: {
-    meaning: 'The change is larger than one proposal may make.',
-    remedy: 'Go there in several proposals.',
+    meaning: 'The value is further from the one at the start of the epoch than its step allows.',
+    remedy: 'Go there in several proposals, in several epochs.',
   },
   param_twice: {
     meaning: 'A proposal names the same parameter twice.',
@@ -31,6 +31,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The proposal takes no deposits or votes in its present phase.',
     remedy: 'See `tb-cli gov show` for the phase it is in.',
   },
+  proposal_deposit_too_small: {
+    meaning: 'A proposal begins with a tenth of gov_deposit at least, and no deposit is empty.',
+    remedy: 'Deposit more.',
+  },
   proposal_empty: {
     meaning: 'The proposal changes nothing.',
     remedy: 'Name at least one parameter and its new value, or the proposal to roll back.',
@@ -40,12 +44,16 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Use the kinds of docs/reference/wire.md.',
   },
   proposal_limit: {
-    meaning: 'As many proposals are open as may be.',
-    remedy: 'Wait until one of them ends.',
+    meaning: 'As many proposals are open, or accounts have deposited on this one, as may be.',
+    remedy: 'Wait until one of them ends, or propose with a higher deposit.',
   },
   proposal_not_applied: {
     meaning: 'Only a change that has been applied can be rolled back.',
     remedy: 'Name the id of an applied proposal.',
+  },
+  proposal_superseded: {
+    meaning: 'A value of the change to roll back has been changed again since.',
+    remedy: 'Roll back the later change first, or propose the values wanted.',
   },
   proposal_unknown: {
     meaning: 'No proposal has this id.',
@@ -56,7 +64,8 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Use 1 to 4.',
   },
   vote_without_power: {
-    meaning: 'The account was no validator when voting opened.',
-    remedy: 'Only the validators of that height vote.',
+    meaning: 'The account was no validator with power when voting opened.',
+    remedy:
+      'Only the validators of that height vote; an applied change is recalled by those of today.',
   },
 }

@@ -88,6 +88,9 @@ export interface Fee {
   readonly payer: string
   readonly burned: bigint
   readonly tip: bigint
+  /** The class whose base fee it pays, and for how many bytes. */
+  readonly section: 'transaction' | 'offer'
+  readonly bytes: bigint
 }
 
 type Paying = Extract<Opened, { kind: 'transaction' | 'offer' | 'cancel-offer' }>
@@ -97,11 +100,17 @@ export function feeOf(
   { block }: { readonly block: { readonly params: Params } },
   opened: Paying,
 ): Fee {
-  const { params } = block
-  const perByte =
-    opened.kind === 'transaction' ? params.base_fee_transaction : params.base_fee_offer
-  const { tip } = opened.body
-  return { payer: payerOf(opened), burned: perByte * BigInt(opened.bytes), tip }
+  const { base_fee_transaction: ofTransaction, base_fee_offer: ofOffer } = block.params
+  const section = opened.kind === 'transaction' ? 'transaction' : 'offer'
+  const perByte = section === 'transaction' ? ofTransaction : ofOffer
+  const bytes = BigInt(opened.bytes)
+  return {
+    payer: payerOf(opened),
+    burned: perByte * bytes,
+    tip: opened.body.tip,
+    section,
+    bytes,
+  }
 }
 
 function payerOf(opened: Paying): string {
@@ -109,10 +118,16 @@ function payerOf(opened: Paying): string {
   return toHex(key)
 }
 
-function chargeFee(execution: Execution, { payer, burned, tip }: Fee): void {
+function chargeFee(execution: Execution, { payer, burned, tip, section, bytes }: Fee): void {
   move(execution, account(payer), pot('burned'), burned)
   move(execution, account(payer), account(execution.block.proposer), tip)
-  emit(execution, { kind: 'fee-burned', actor: payer, value: burned })
+  emit(execution, {
+    kind: 'fee-burned',
+    actor: payer,
+    value: burned,
+    count: bytes,
+    reason: section,
+  })
   if (tip > 0n) {
     emit(execution, {
       kind: 'tip-paid',

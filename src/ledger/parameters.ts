@@ -36,6 +36,13 @@ export function paramsHeight(reader: Reader, version: number): bigint {
   return reader.get(PARAM_SETS, numberKey(version))?.height ?? 0n
 }
 
+/** The values that were in force at `height`. */
+export function paramsInForceAt(reader: Reader, height: bigint): Params {
+  let { version } = activeParams(reader)
+  while (version > 0 && paramsHeight(reader, version) > height) version -= 1
+  return paramsAt(reader, version)
+}
+
 /** Puts new values in force from `height` on. @returns the new version. */
 export function enactParams(view: View, params: Params, height: bigint): number {
   const before = view.get(ACTIVE, 'params')?.version

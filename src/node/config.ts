@@ -93,7 +93,7 @@ export type NodeConfig = { readonly [Key in ConfigKey]: z.output<Settings[Key]['
 export const CONFIG_KEYS: readonly ConfigKey[] = Object.keys(SETTINGS) as ConfigKey[]
 
 /** Where a value came from: `default`, `flag --x`, or the name of the variable. */
-export interface ConfigLine {
+export type ConfigLine = {
   readonly key: ConfigKey
   readonly value: string
   readonly source: string

@@ -68,7 +68,7 @@ export async function openNode(options: NodeOptions = {}): Promise<TestNode> {
   const meter: Meter = {
     add: (name, amount, labels) => {
       const key = [name, ...Object.values(labels ?? {})].join(' ')
-      counts.set(key, (counts.get(key) ?? 0) + amount)
+      counts.set(key, (counts.get(key) ?? 0) + Number(amount))
     },
     set: () => {},
     observe: () => {},
