@@ -33,7 +33,7 @@ export async function openHistory(store: Store, head: bigint): Promise<StoreHist
   while (from <= head) {
     const entries = await range(store, eventsKey(from), eventsKey(head + 1n))
     for (const [key, value] of entries) {
-      history.note(heightIn(key), decodeEvents(key, value).events)
+      history.index(heightIn(key), decodeEvents(key, value).events)
     }
     const last = entries[entries.length - 1]
     if (last === undefined) break
@@ -47,14 +47,37 @@ export class StoreHistory implements History {
   readonly #index = new HistoryIndex()
   readonly #blocks = new Map<bigint, StoredBlock>()
   readonly #events = new Map<bigint, BlockEvents>()
+  #filling = false
 
   constructor(store: Store) {
     this.#store = store
   }
 
-  /** A block was committed. Blocks come in order. */
-  note(height: bigint, events: readonly LedgerEvent[]): void {
+  /** Heights before the first that is indexed stay out of the index. */
+  index(height: bigint, events: readonly LedgerEvent[]): void {
     this.#index.note(height, events)
+  }
+
+  /**
+   * A block was committed and is on disk. Blocks that nobody noted, such as those committed while
+   * the history was being opened, are read back first.
+   */
+  note(height: bigint, events: readonly LedgerEvent[]): void {
+    const isNext = height === this.#index.lastHeight + 1n
+    if (isNext && !this.#filling) this.#index.note(height, events)
+    else if (height > this.#index.lastHeight && !this.#filling) void this.#fill()
+  }
+
+  /** Notes what the store has beyond the last height noted. A corrupt store ends the process. */
+  async #fill(): Promise<void> {
+    this.#filling = true
+    for (;;) {
+      const height = this.#index.lastHeight + 1n
+      const known = await this.readEvents(height)
+      if (known === undefined) break
+      this.#index.note(height, known.events)
+    }
+    this.#filling = false
   }
 
   heightsOf(subject: string): readonly bigint[] {
