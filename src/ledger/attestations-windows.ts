@@ -78,7 +78,7 @@ export function windowMembers(reader: Reader, window: WindowRecord): readonly Va
   return validatorsAt(reader, window.openHeight)
 }
 
-/** First height at which `unavailable` may be signed. */
+/** First height of a block that `unavailable` may be signed for. */
 export function unavailableFrom({ openHeight, closeHeight }: WindowRecord): bigint {
   return closeHeight - (closeHeight - openHeight + 1n) / LAST_PARTS + 1n
 }
@@ -109,7 +109,8 @@ export function addItem(
       close: window.closeHeight,
     })
   }
-  if (said === 'unavailable' && signedHeight < unavailableFrom(window)) {
+  // A batch signed at a height is meant for the block after it.
+  if (said === 'unavailable' && signedHeight + 1n < unavailableFrom(window)) {
     return refuse('attestation_unavailable_early', { object: id, from: unavailableFrom(window) })
   }
   if (micros !== 0 && said !== 'valid' && said !== 'invalid') {

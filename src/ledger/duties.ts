@@ -52,7 +52,7 @@ export interface VerdictDuty {
   readonly program: RegisteredProgram
   readonly verification: Verification
   readonly anchorHeight: bigint
-  /** First height at which `unavailable` may be signed. */
+  /** First height of a block that `unavailable` may be signed for. */
   readonly unavailableFrom: bigint
   readonly closeHeight: bigint
   readonly inputs: readonly Blob[]

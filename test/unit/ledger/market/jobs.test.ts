@@ -246,7 +246,11 @@ describe('a job', () => {
     const early = (execution: Execution): void =>
       attest(execution, receiptId, 'unavailable', VALIDATORS.slice(0, 1))
     check.equal(world.refusal(early).code, 'attestation_unavailable_early')
-    world.until(requireAttempt(world.state, job, 1).closeHeight - 1n)
+    const { closeHeight } = requireAttempt(world.state, job, 1)
+    const lastQuarter = (world.params.verdict_window_blocks + 1n) / 4n
+    world.until(closeHeight - lastQuarter - 1n)
+    check.equal(world.refusal(early).code, 'attestation_unavailable_early')
+    world.block()
     world.block((execution) => attest(execution, receiptId, 'unavailable', VALIDATORS.slice(0, 3)))
     check.equal(world.attemptState(job, 1), 'rejected')
     check.equal(world.attemptReason(job, 1), 'data_withheld')
