@@ -82,7 +82,8 @@ export interface ObjectCheck {
 }
 
 /**
- * Every signature that must hold: those of the parent's commit, then those of the objects.
+ * Every signature that must hold: those of the parent's commit, unless it is the very one this node
+ * decided by, then those of the objects.
  * @throws RefusalError commit_* or when an object cannot be opened.
  */
 export function requiredChecks(ledger: Ledger, block: Block): ObjectCheck[] {
@@ -90,7 +91,7 @@ export function requiredChecks(ledger: Ledger, block: Block): ObjectCheck[] {
 }
 
 function parentChecks({ head, state, genesisHash }: Ledger, { lastCommit }: Block): ObjectCheck[] {
-  if (head.height === 0n) return []
+  if (head.height === 0n || equalBytes(commitId(lastCommit), commitId(head.commit))) return []
   const members = validatorsAt(state, head.height)
   const checks = commitChecks(genesisHash, lastCommit, members)
   return [{ id: toHex(commitId(lastCommit)), checks }]
@@ -160,7 +161,9 @@ function checkFrame(ledger: Ledger, block: Block): Refusal | undefined {
 }
 
 function checkCommit({ head, state }: Ledger, commit: Commit): Refusal | undefined {
-  if (head.height === 0n && isEmptyCommit(commit)) return undefined
+  if (head.height === 0n) {
+    return isEmptyCommit(commit) ? undefined : refusal('block_commit_wrong', { height: 1n })
+  }
   if (commit.height !== head.height || !equalBytes(commit.blockId, head.id)) {
     return refusal('block_commit_wrong', { height: head.height + 1n })
   }

@@ -13,10 +13,10 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { toHex } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import { decode, encode } from '../base/codec.ts'
-import { attempt, type Refusal, refusal, refuse } from '../base/refusal.ts'
-import { certificateChecks, commitOf, judgeCertificate } from '../consensus/certificate.ts'
+import { attempt, type Refusal, refusal } from '../base/refusal.ts'
+import { commitOf } from '../consensus/certificate.ts'
 import { cutBody } from '../consensus/parts.ts'
 import type { Height, Proposal, QuorumCertificate, Round, ValueId } from '../consensus/types.ts'
 import { buildBlock, nextBeaconAlpha } from '../ledger/build.ts'
@@ -25,8 +25,7 @@ import { bodyKey, sealed } from '../ledger/store-schema.ts'
 import { type Block, BlockCodec, blockId } from '../ledger/types/block.ts'
 import { validatorSet } from '../ledger/types/validator-set.ts'
 import { validatorsAt } from '../ledger/validators.ts'
-import type { SignatureCheck } from '../runtime/ports.ts'
-import { certificateOf } from './certificate-of.ts'
+import type { SignatureRule } from '../runtime/ports.ts'
 import { toConsensus } from './consensus-desk.ts'
 import { afterCommit } from './height-desk.ts'
 import type { NodeState } from './state.ts'
@@ -70,8 +69,8 @@ export function buildValue(node: NodeState, turn: Turn, height: Height, round: R
 export function judgeBody(node: NodeState, turn: Turn, proposal: Proposal, fresh: boolean): void {
   const body = node.bodies.get(proposal.value)
   if (body !== undefined) {
-    const timely = !fresh || isTimely(node, turn, body.block)
-    answerJudged(node, turn, proposal, body.executed !== undefined && timely)
+    const fits = !fresh || isFresh(node, turn, proposal, body.block)
+    answerJudged(node, turn, proposal, body.executed !== undefined && fits)
     return
   }
   node.judging.set(proposal.value, { proposal, fresh })
@@ -85,7 +84,8 @@ export function judgeWhole(node: NodeState, turn: Turn, value: ValueId, bytes: U
   if (asked === undefined) return
   node.judging.delete(value)
   const { proposal, fresh } = asked
-  examine(node, turn, value, bytes, (later, outcome) => {
+  const rule = fresh ? 'proposal' : 'block'
+  examine(node, turn, { value, bytes, rule }, (later, outcome) => {
     // The height may have been decided while signatures were checked: then nobody asks any more.
     if (node.applying || proposal.height !== node.ledger.head.height + 1n) return
     if ('refused' in outcome) {
@@ -101,8 +101,8 @@ export function judgeWhole(node: NodeState, turn: Turn, value: ValueId, bytes: U
     const { block, executed } = outcome
     const sinceMs = node.bodies.sinceMs(value) ?? later.at.monotonicMs
     node.bodies.keep(value, { bytes, block, executed, sinceMs })
-    const timely = !fresh || isTimely(node, later, block)
-    keepDurable(node, later, value, bytes, (last) => answerJudged(node, last, proposal, timely))
+    const fits = !fresh || isFresh(node, later, proposal, block)
+    keepDurable(node, later, value, bytes, (last) => answerJudged(node, last, proposal, fits))
   })
 }
 
@@ -110,12 +110,17 @@ export type Examined =
   | { readonly block: Block; readonly executed: Executed }
   | { readonly refused: Refusal }
 
+export interface Examination {
+  readonly value: ValueId
+  readonly bytes: Uint8Array
+  readonly rule: Exclude<SignatureRule, 'gossip'>
+}
+
 /** Decodes a block, checks what is not yet known to be signed, and executes it on the head. */
 export function examine(
   node: NodeState,
   turn: Turn,
-  value: ValueId,
-  bytes: Uint8Array,
+  { value, bytes, rule }: Examination,
   then: (turn: Turn, outcome: Examined) => void,
 ): void {
   const decoded = attempt(() => decode(BlockCodec, bytes))
@@ -128,18 +133,15 @@ export function examine(
     then(turn, { refused: refusal('block_id_mismatch', { value }) })
     return
   }
-  const required = attempt(() => ({
-    objects: requiredChecks(node.ledger, block),
-    commit: lastCommitChecks(node, block),
-  }))
+  const required = attempt(() => requiredChecks(node.ledger, block))
   if ('refused' in required) {
     then(turn, required)
     return
   }
-  const { objects, commit: parent } = required.value
-  const fresh = objects.filter(({ id, checks }) => !node.pool.isChecked(id, checks))
-  const batch = [...parent, ...fresh.flatMap(({ checks }) => checks)]
-  ask(turn, { kind: 'check', batch, rule: 'block' }, (later, { valid }) => {
+  const objects = required.value
+  const unknown = objects.filter(({ id, checks }) => !node.pool.isChecked(id, checks))
+  const batch = unknown.flatMap(({ checks }) => checks)
+  ask(turn, { kind: 'check', batch, rule }, (later, { valid }) => {
     if (!valid.every((each) => each)) {
       then(later, { refused: refusal('block_signature_invalid', { value }) })
       return
@@ -148,17 +150,6 @@ export function examine(
     const outcome = executeBlock(node.ledger, block, (id) => checkedIds.has(id))
     then(later, 'refused' in outcome ? outcome : { block, executed: outcome.executed })
   })
-}
-
-/** The signatures of the parent's commit; none where this node committed the parent itself. */
-function lastCommitChecks({ ledger }: NodeState, { lastCommit }: Block): readonly SignatureCheck[] {
-  const { height } = ledger.head
-  if (height === 0n) return []
-  const certificate = certificateOf(lastCommit)
-  const set = validatorSet(validatorsAt(ledger.state, height))
-  const unsound = judgeCertificate(certificate, set)
-  if (unsound !== undefined) refuse(unsound.code, unsound.facts)
-  return certificateChecks(certificate, set, ledger.genesisHash)
 }
 
 /** What can be taken by no later block leaves the pool; what is merely early stays. */
@@ -174,6 +165,21 @@ const EARLY_CODES: ReadonlySet<string> = new Set([
   'attestation_height',
   'balance_insufficient',
 ])
+
+/**
+ * A fresh proposal is of its own proposer, and timely. One that named another could choose between
+ * two beacons; one that stands on a polka keeps whoever first proposed it (protocol.md §3).
+ */
+function isFresh(
+  node: NodeState,
+  turn: Turn,
+  { height, proposer }: Proposal,
+  block: Block,
+): boolean {
+  const member = validatorSet(validatorsAt(node.ledger.state, height)).members[proposer]
+  const isOwn = member !== undefined && equalBytes(member.id, block.header.proposer)
+  return isOwn && isTimely(node, turn, block)
+}
 
 /** Proposer-based time: judged once, on fresh proposals only (protocol.md §1, Clocks). */
 function isTimely(node: NodeState, turn: Turn, block: Block): boolean {

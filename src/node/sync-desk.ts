@@ -185,7 +185,7 @@ function adopt(
   if (node.applying || certificate.height !== node.ledger.head.height + 1n) return
   node.syncing = true
   const bytes = encode(BlockCodec, block)
-  examine(node, turn, certificate.value, bytes, (later, outcome) => {
+  examine(node, turn, { value: certificate.value, bytes, rule: 'block' }, (later, outcome) => {
     node.syncing = false
     if (node.applying || certificate.height !== node.ledger.head.height + 1n) return
     if ('refused' in outcome) {

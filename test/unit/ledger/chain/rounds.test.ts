@@ -54,3 +54,15 @@ describe('nodes that decided one block in different rounds', () => {
     check.equal(toHex(second.ledger.head.stateRoot), toHex(first.ledger.head.stateRoot))
   })
 })
+
+describe('block 1', () => {
+  it('has no parent to be decided, whatever commit it carries', () => {
+    const on = chain()
+    const block = on.build()
+    const forged = commitIn(on, block, 0)
+    const lastCommit = { ...forged, height: 0n, blockId: on.ledger.genesisHash }
+    const outcome = on.execute({ ...block, lastCommit })
+    check.ok('code' in outcome)
+    check.match(outcome.code, /^block_commit_wrong/)
+  })
+})
