@@ -38,6 +38,7 @@ import {
   statusView,
 } from '../../node/views/status.ts'
 import { refusalEntry } from '../refusal-tables.ts'
+import { perHead } from './per-head.ts'
 import { found, type Route, route } from './route.ts'
 
 const ById = z.object({ id: Id })
@@ -45,6 +46,9 @@ const HEIGHT_DIGITS_MAX = 15
 const ByHeightOrId = z.object({
   id: z.union([Id, z.string().regex(new RegExp(`^\\d{1,${HEIGHT_DIGITS_MAX}}$`))]),
 })
+
+const supply = perHead((queries) => supplyView(queries.ledger.state))
+const governor = perHead(governorView)
 
 export const CHAIN_ROUTES: readonly Route[] = [
   route('/healthz', 'whether the node can be used', { answer: HealthView }, ({ queries }) =>
@@ -87,7 +91,7 @@ export const CHAIN_ROUTES: readonly Route[] = [
     '/blocktorch/supply',
     'what each class of money holds, and whether it adds up',
     { answer: SupplyView },
-    ({ queries }) => supplyView(queries.ledger.state),
+    ({ queries }) => supply(queries),
   ),
   route(
     '/blocktorch/validators',
@@ -105,7 +109,7 @@ export const CHAIN_ROUTES: readonly Route[] = [
     '/blocktorch/governor/status',
     'gates, proposals under way, and the timeline',
     { answer: GovernorView },
-    ({ queries }) => governorView(queries),
+    ({ queries }) => governor(queries),
   ),
   route(
     '/blocktorch/gov/params',

@@ -41,6 +41,7 @@ import {
   SlashList,
   slashesView,
 } from '../../node/views/receipts.ts'
+import { perHead } from './per-head.ts'
 import { found, type Route, type RouteContext, route } from './route.ts'
 
 const ById = z.object({ id: Id })
@@ -52,6 +53,8 @@ const Granted = z.object({ id: Id, value: Amount })
 /** Heights read for the history of one job. */
 const HISTORY_HEIGHTS_MAX = 512
 const SUBMIT_MS = 15_000
+
+const computeStats = perHead(computeStatsView)
 
 export const MARKET_ROUTES: readonly Route[] = [
   route(
@@ -117,7 +120,7 @@ export const MARKET_ROUTES: readonly Route[] = [
     '/blocktorch/compute/stats',
     'the market at a glance',
     { answer: ComputeStatsView },
-    ({ queries }) => computeStatsView(queries),
+    ({ queries }) => computeStats(queries),
   ),
   route(
     '/blocktorch/submit',
