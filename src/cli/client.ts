@@ -27,13 +27,17 @@ export interface Client {
   getText(path: string): Promise<string>
   post<Answer>(path: string, body: unknown): Promise<Answer>
   /** Sends raw bytes, for blobs. */
-  putBytes<Answer>(path: string, bytes: Uint8Array): Promise<Answer>
+  postBytes<Answer>(path: string, bytes: Uint8Array): Promise<Answer>
+  /** Reads raw bytes, for blobs. */
+  getBytes(path: string): Promise<Uint8Array>
+  /** The node's clock as its answers are stamped: milliseconds, whole seconds. */
+  clockMs(): Promise<number | undefined>
   /** Server-sent events: one object for each `data:` line, until the node or Ctrl-C ends it. */
   events<Item>(path: string): AsyncGenerator<Item>
 }
 
 interface Exchange {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: Uint8Array
   readonly contentType?: string
@@ -57,8 +61,15 @@ export function openClient(options: ClientOptions): Client {
         body: new TextEncoder().encode(JSON.stringify(body)),
         contentType: 'application/json',
       }),
-    putBytes: (path, bytes) =>
-      json({ method: 'PUT', path, body: bytes, contentType: 'application/octet-stream' }),
+    postBytes: (path, bytes) =>
+      json({ method: 'POST', path, body: bytes, contentType: 'application/octet-stream' }),
+    getBytes: async (path) => readBytes(await send(options, { method: 'GET', path })),
+    clockMs: async () => {
+      const answer = await send(options, { method: 'GET', path: '/blocktorch/status' })
+      await readBytes(answer)
+      const stamp = Date.parse(answer.headers.date ?? '')
+      return Number.isNaN(stamp) ? undefined : stamp
+    },
     events: (path) => readEvents(options, path),
   }
 }
@@ -101,7 +112,7 @@ function asFailure(url: string, error: Error): Error {
 interface RefusalBody {
   readonly code?: unknown
   readonly facts?: Readonly<Record<string, Fact>>
-  readonly remedy?: unknown
+  readonly hint?: unknown
   readonly error?: RefusalBody
 }
 
@@ -118,7 +129,7 @@ function refusedBy(url: string, status: number, text: string): CliFailure {
   const outer = tryParse(text) as RefusalBody | undefined
   const body = outer?.error ?? outer
   if (typeof body?.code === 'string' && /^[a-z][a-z0-9_]*$/.test(body.code)) {
-    const hint = typeof body.remedy === 'string' ? body.remedy : undefined
+    const hint = typeof body.hint === 'string' && body.hint !== '' ? body.hint : undefined
     return new CliFailure(exit, { code: body.code, facts: body.facts ?? {} }, hint)
   }
   const code = status === 404 ? 'not_found' : 'answer_malformed'
@@ -126,6 +137,10 @@ function refusedBy(url: string, status: number, text: string): CliFailure {
 }
 
 async function readAll(answer: IncomingMessage): Promise<string> {
+  return Buffer.from(await readBytes(answer)).toString('utf8')
+}
+
+async function readBytes(answer: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let length = 0
   try {
@@ -137,7 +152,7 @@ async function readAll(answer: IncomingMessage): Promise<string> {
   } catch (error) {
     throw asFailure('', error as Error)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return new Uint8Array(Buffer.concat(chunks))
 }
 
 function tryParse(text: string): unknown {

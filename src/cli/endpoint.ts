@@ -27,6 +27,22 @@ export function findEndpoint(environment: Environment, named: string | undefined
   return fromDevnetFile(file)
 }
 
+/** The devnet file that names the node, if one does. */
+export function devnetFileOf(
+  { cwd, env }: Pick<Environment, 'cwd' | 'env'>,
+  named: string | undefined,
+): string | undefined {
+  const wanted = named ?? env['TB_NODE']
+  if (wanted === undefined || wanted === '') {
+    return DEVNET_FILES.map((path) => join(cwd, path)).find(existsSync)
+  }
+  const name = unquote(wanted)
+  if (/^https?:\/\//.test(name)) return undefined
+  const path = resolve(cwd, name)
+  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'devnet.json') : path
+  return existsSync(file) ? file : undefined
+}
+
 /** What was copied from a chat or a shell may bring its quotes along. */
 function unquote(value: string): string {
   return value.trim().replace(/^(['"])(.*)\1$/, '$2')

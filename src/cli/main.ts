@@ -8,6 +8,7 @@ process.once('SIGINT', () => {
   // A second Ctrl-C ends a command that does not listen.
   process.once('SIGINT', () => process.exit(130))
 })
+process.once('SIGTERM', () => stopping.abort())
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

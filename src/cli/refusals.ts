@@ -31,6 +31,151 @@ export const REFUSALS: RefusalTable = {
     meaning: 'A key is named with small letters, digits and hyphens, at most 64 of them.',
     remedy: 'Choose such a name.',
   },
+  amount_malformed: {
+    meaning: 'The amount is not understood.',
+    remedy: 'Write BLOCK with at most nine decimals (`12.5`), or whole nBLOCK with an n (`123n`).',
+  },
+  id_malformed: {
+    meaning: 'An id is 64 hexadecimal digits.',
+    remedy: 'Copy it whole; lists with --json show ids in full.',
+  },
+  number_malformed: {
+    meaning: 'The option wants a whole number within its bounds.',
+    remedy: 'Give such a number.',
+  },
+  key_needed: {
+    meaning: 'The command signs, and no key was named.',
+    remedy: 'Name one with --key NAME or --key FILE; `tb-cli keys new default` makes one.',
+  },
+  inclusion_awaited: {
+    meaning: 'The transaction was taken but stands in no block yet.',
+    remedy: 'Look at `tb-cli status`: blocks may have stopped. Ask `tb-cli account show` later.',
+  },
+  proposal_items: {
+    meaning: 'A proposal changes 1 to 16 parameters, or rolls one proposal back, not both.',
+    remedy: 'Give KEY=VALUE words, or --rollback ID.',
+  },
+  proposal_item_malformed: {
+    meaning: 'A change is written KEY=VALUE, with a whole number in the unit of the parameter.',
+    remedy: 'See `tb-cli gov params` for keys, units and bounds.',
+  },
+  title_too_long: {
+    meaning: 'The title of a proposal has at most 128 bytes.',
+    remedy: 'Give a shorter one.',
+  },
+  vote_unknown: {
+    meaning: 'A vote is yes, no, abstain or veto.',
+    remedy: 'Give one of these words.',
+  },
+  job_file_unreadable: {
+    meaning: 'The job file, or a file it names, cannot be read.',
+    remedy: 'Check the path; files in a job file are looked for beside it.',
+  },
+  job_file_malformed: {
+    meaning: 'The job file does not describe a job.',
+    remedy: 'See examples/README.md for its fields.',
+  },
+  program_not_found: {
+    meaning: 'No program of this name or id is available.',
+    remedy: 'Look at `tb-cli program list`; a program that was just registered may be pending.',
+  },
+  program_name_ambiguous: {
+    meaning: 'Several programs have this name.',
+    remedy: 'Name the program by its id.',
+  },
+  input_count: {
+    meaning: 'The job gives another number of inputs than its program takes.',
+    remedy: 'Give one file for each input; `tb-cli program show` lists them.',
+  },
+  input_size: {
+    meaning: 'An input has another size than the program wants.',
+    remedy: 'Elements are packed little-endian; `tb-cli program show` tells shape and size.',
+  },
+  no_ask_fits: {
+    meaning: 'No ask on the book could take the job, so no price can be estimated.',
+    remedy: 'Set priceCeiling in the job file and wait for a provider, or change lane or deadline.',
+  },
+  job_unfinished: {
+    meaning: 'The job was not final in the time given.',
+    remedy: 'It goes on without you: `tb-cli job show ID`. Give more time with --within SECONDS.',
+  },
+  job_expired: {
+    meaning: 'The job ended without a result; price and unused fees went back to the buyer.',
+    remedy: 'Run `tb-cli explain ID` for the reason.',
+  },
+  job_cancelled: {
+    meaning: 'The job was cancelled by its buyer.',
+    remedy: 'Submit it again if that was not meant.',
+  },
+  job_not_cancelled: {
+    meaning: 'The job was matched or had ended before the cancellation came.',
+    remedy: 'See `tb-cli job show ID`; a matched job runs to its end.',
+  },
+  weights_count: {
+    meaning: 'The program names another number of weights than files were given.',
+    remedy: 'Give one --weights file for each, in order.',
+  },
+  weights_differ: {
+    meaning: 'A file of weights is not the one that the program names.',
+    remedy: 'Give the files in the order of the program; digests are BLAKE3 of their bytes.',
+  },
+  program_file_unreadable: {
+    meaning: 'The program file or a file of weights cannot be read.',
+    remedy: 'Check the path.',
+  },
+  weights_awaited: {
+    meaning: 'The program is registered, but too few validators hold its weights yet.',
+    remedy: 'Wait: `tb-cli program show ID`; keep the node that has the weights online.',
+  },
+  program_name_long: {
+    meaning: 'The name of a program has at most 64 bytes.',
+    remedy: 'Give a shorter one with --name.',
+  },
+  genesis_mismatch: {
+    meaning: 'The genesis that the node sent is not the one that was expected.',
+    remedy: 'Do not join. Ask whoever invited you for the right URL and genesis hash.',
+  },
+  genesis_other: {
+    meaning: 'The data folder belongs to another chain.',
+    remedy: 'Choose another folder with --data.',
+  },
+  clock_skewed: {
+    meaning: 'The clock of this machine differs from that of the network.',
+    remedy: 'Synchronise it (NTP) and start again; with a wrong clock no block would be accepted.',
+  },
+  key_active_elsewhere: {
+    meaning: 'This key signs blocks already, and not from this folder.',
+    remedy:
+      'Stop the other node and move its whole folder here, or join with a new folder and key.',
+  },
+  sync_awaited: {
+    meaning: 'The node did not catch up in time.',
+    remedy: 'Run the same command again: it goes on from where it is. Check `tb-cli peers`.',
+  },
+  funds_missing: {
+    meaning: 'The account cannot pay the bond, and no faucet helps.',
+    remedy: 'Pay the account (its id is told above), or give a smaller --bond.',
+  },
+  vote_awaited: {
+    meaning: 'The validator has not voted in the time given.',
+    remedy: 'Start it again with the same folder; `tb-cli status` tells from which block it votes.',
+  },
+  provider_awaited: {
+    meaning: 'The provider or its ask has not come into force in time.',
+    remedy: 'Start it again with the same folder; `tb-cli status` shows whether blocks are made.',
+  },
+  port_in_use: {
+    meaning: 'Another process listens on the port.',
+    remedy: 'Stop it, or choose another port; 0 lets the system choose.',
+  },
+  config_file_malformed: {
+    meaning: 'The configuration file is not a list of settings.',
+    remedy: 'Write `key: value` lines with the keys of `tb-cli config show`.',
+  },
+  ask_terms_unfit: {
+    meaning: 'The ask cannot be formed from the options.',
+    remedy: 'Check --lane, --price and --blocks.',
+  },
   interrupted: {
     meaning: 'You stopped the command.',
     remedy: 'Start it again; what was already submitted goes on without it.',

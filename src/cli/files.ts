@@ -1,0 +1,26 @@
+/** Files that commands read, bounded, each failure told by its path. */
+
+import { readFileSync, statSync } from 'node:fs'
+
+import { EXIT, fail } from './failure.ts'
+
+/** Larger than any input or weight that default parameters admit. */
+export const FILE_BYTES_MAX: number = 1024 * 1024 * 1024
+
+/** @throws CliFailure `code` */
+export function readBytes(path: string, code: string, bytesMax = FILE_BYTES_MAX): Uint8Array {
+  try {
+    const { size } = statSync(path)
+    if (size > bytesMax) fail(EXIT.usage, code, { path, bytes: size, bytesMax })
+    return new Uint8Array(readFileSync(path))
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code
+    if (reason === undefined) throw error
+    return fail(EXIT.usage, code, { path, reason })
+  }
+}
+
+/** @throws CliFailure `code` */
+export function readText(path: string, code: string, bytesMax: number): string {
+  return new TextDecoder().decode(readBytes(path, code, bytesMax))
+}
