@@ -12,7 +12,9 @@ import type { Tamper } from '../src/compute/courier.ts'
 import { outcomeWith, traceManifest } from '../src/compute/receipt-draft.ts'
 import { valueTypes } from '../src/program/ir.ts'
 import { S32 } from '../src/program/types.ts'
+import { stopWithParent } from './parent.ts'
 
+stopWithParent()
 await runNodeProcess(process.argv[2] ?? '', {
   tamper:
     (blobs): Tamper =>

@@ -82,7 +82,9 @@ async function show(
   )
   const { chain } = await client.get<{ chain: { height: number } }>('/blocktorch/status')
   const story = new Story(client, names, chain.height, say)
-  const following = story.follow()
+  const following = story
+    .follow()
+    .catch((error: unknown) => say(`lost the story: ${String(error)}`))
   const firstSettled = { seconds: 0 }
   const watch = setInterval(() => {
     if (firstSettled.seconds === 0 && story.of('job-settled').length > 0) {

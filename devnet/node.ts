@@ -3,5 +3,7 @@
 import '../src/p2p/io/polyfill.ts'
 
 import { runNodeProcess } from '../src/cli/node-process.ts'
+import { stopWithParent } from './parent.ts'
 
+stopWithParent()
 await runNodeProcess(process.argv[2] ?? '')

@@ -23,6 +23,7 @@ interface BlockBody {
 
 const POLL_MS = 60
 const BLOCKS_PER_POLL = 50
+const FAILURES_MAX = 100
 
 export class Story {
   readonly #client: NodeClient
@@ -46,8 +47,15 @@ export class Story {
 
   /** Follows the chain until `stop`. */
   async follow(): Promise<void> {
+    let failures = 0
     while (this.#running) {
-      await this.#poll()
+      try {
+        await this.#poll()
+        failures = 0
+      } catch (error) {
+        // A busy node may reset a connection; one that stays away ends the story.
+        if (++failures > FAILURES_MAX) throw error
+      }
       await new Promise((done) => setTimeout(done, POLL_MS))
     }
   }

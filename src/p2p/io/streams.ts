@@ -81,7 +81,7 @@ export class Streams {
       const signal = AbortSignal.timeout(Math.ceil(Math.min(deadlineMs, FIRST_BYTE_MS)))
       return await connection.newStream(protocolName(this.#options.chainId, protocol), { signal })
     } catch (error) {
-      this.#count(protocol, 'asked', `failed_${(error as Error).name}`)
+      this.#count(protocol, 'asked', `failed_${nameOf(error)}`)
       return undefined
     }
   }
@@ -105,7 +105,7 @@ export class Streams {
     } catch (error) {
       if (isFramingFault(error)) this.#options.blame(peer, 'mid', 'request_oversized')
       frames.reset(error as Error)
-      return this.#silence(protocol, (error as Error).name)
+      return this.#silence(protocol, nameOf(error))
     } finally {
       clearTimeout(timer)
     }
@@ -198,6 +198,11 @@ export class Streams {
   #count(protocol: WireProtocol, side: 'asked' | 'served', result: string): void {
     this.#options.meter.add('p2p_requests_total', 1, { protocol, side, result })
   }
+}
+
+/** What was thrown, in a word; streams also end with things that are no errors. */
+function nameOf(thrown: unknown): string {
+  return thrown instanceof Error && thrown.name !== '' ? thrown.name : 'aborted'
 }
 
 async function* framesOf(
