@@ -18,7 +18,16 @@ import { REFUSALS as runtime } from '../runtime/refusals.ts'
 import { REFUSALS as rpc } from './refusals.ts'
 
 const TABLES: readonly RefusalTable[] = [
-  ...[base, compute, consensus, governance, ledger, market, p2p, program, rpc, runtime],
+  base,
+  compute,
+  consensus,
+  governance,
+  ledger,
+  market,
+  p2p,
+  program,
+  rpc,
+  runtime,
 ]
 
 export function refusalEntry(code: string): RefusalEntry | undefined {
@@ -50,10 +59,21 @@ export function errorBody({ code, facts }: Refusal): ErrorBody {
 }
 
 const STATUS: Readonly<Record<string, number>> = {
-  ...{ blob_absent: 404, block_unknown: 404, id_unknown: 404, route_unknown: 404 },
-  ...{ faucet_absent: 404, host_unknown: 403, http_busy: 503, internal_fault: 500 },
-  ...{ body_malformed: 400, query_malformed: 400, json_too_deep: 400, hex_malformed: 400 },
-  ...{ body_too_large: 413, media_type_unknown: 415, submit_silent: 504 },
+  blob_absent: 404,
+  block_unknown: 404,
+  id_unknown: 404,
+  route_unknown: 404,
+  faucet_absent: 404,
+  host_unknown: 403,
+  http_busy: 503,
+  internal_fault: 500,
+  body_malformed: 400,
+  query_malformed: 400,
+  json_too_deep: 400,
+  hex_malformed: 400,
+  body_too_large: 413,
+  media_type_unknown: 415,
+  submit_silent: 504,
 }
 /** Understood, and refused by the rules of pool, ledger or store. */
 const REFUSED = 422

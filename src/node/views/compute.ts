@@ -75,8 +75,13 @@ export function computeStatsView(queries: Queries): z.infer<typeof ComputeStatsV
 
 function jobCounts(reader: Reader): Record<(typeof JOB_STATES)[number], number> {
   const counts = {
-    ...{ Offered: 0, Matched: 0, Anchored: 0, Verified: 0 },
-    ...{ Settled: 0, Expired: 0, Cancelled: 0 },
+    Offered: 0,
+    Matched: 0,
+    Anchored: 0,
+    Verified: 0,
+    Settled: 0,
+    Expired: 0,
+    Cancelled: 0,
   }
   for (const [id, job] of reader.entries(JOBS)) counts[jobStateName(reader, id, job)] += 1
   return counts

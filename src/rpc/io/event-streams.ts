@@ -66,7 +66,12 @@ function messageOf(fact: NodeFact): string | undefined {
   if (fact.kind !== 'block-committed') return undefined
   const { kind, height, id, round, objects, bytes, events, finalityMs } = fact
   const data = {
-    ...{ kind, height: Number(height), id, round, objects, bytes },
+    kind,
+    height: Number(height),
+    id,
+    round,
+    objects,
+    bytes,
     finalityMs: finalityMs ?? null,
     events: events.map(eventView),
   }

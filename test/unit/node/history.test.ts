@@ -32,8 +32,15 @@ describe('slashes in a block', () => {
     ])
     check.deepEqual(more, [])
     check.deepEqual(line, {
-      ...{ height: 9n, offender: PROVIDER, role: 'provider', amount: 10n, reason },
-      ...{ evidence: EVIDENCE, burned: 6n, compensated: 4n, subject: JOB },
+      height: 9n,
+      offender: PROVIDER,
+      role: 'provider',
+      amount: 10n,
+      reason,
+      evidence: EVIDENCE,
+      burned: 6n,
+      compensated: 4n,
+      subject: JOB,
     })
   })
 

@@ -93,7 +93,7 @@ describe('the HTTP interface', () => {
         (got) => {
           let text = ''
           got.setEncoding('utf8')
-          got.on('data', (chunk) => {
+          got.on('data', (chunk: string) => {
             text += chunk
           })
           got.on('end', () =>
@@ -378,7 +378,13 @@ function committed(height: bigint): NodeFact {
   const value = (1n << 128n) - 1n
   const event = { kind: 'burned', subject: '', actor: '', value, count: 1n, reason: 'x' } as const
   return {
-    ...{ kind: 'block-committed', height, id: '00'.repeat(32), round: 0, objects: 1, bytes: 9 },
-    ...{ events: [event], finalityMs: 12 },
+    kind: 'block-committed',
+    height,
+    id: '00'.repeat(32),
+    round: 0,
+    objects: 1,
+    bytes: 9,
+    events: [event],
+    finalityMs: 12,
   }
 }

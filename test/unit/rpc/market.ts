@@ -107,8 +107,13 @@ export class LiveMarket {
     }
     const offer = {
       ...work,
-      ...{ buyer: fromHex(BUYER.id), salt, tip: 7n, priceCeiling: BLOCK, deadlineBlocks: 10 },
-      ...{ capabilities: [], expiryHeight: this.height + 90n },
+      buyer: fromHex(BUYER.id),
+      salt,
+      tip: 7n,
+      priceCeiling: BLOCK,
+      deadlineBlocks: 10,
+      capabilities: [],
+      expiryHeight: this.height + 90n,
       descriptorDigest: sha256(encode(JobDescriptorCodec, work)),
     }
     this.#send('offer', OfferCodec, offer, BUYER.account)
@@ -158,13 +163,24 @@ function item(object: string, statement: (typeof STATEMENTS)[number], micros: nu
 function receiptOf(duty: ReturnType<typeof matchedAttempts>[number], provider: Actor) {
   const { statement } = provider === CHEAT ? WRONG : RIGHT
   return {
-    ...{ job: fromHex(duty.job), attempt: duty.attempt, provider: fromHex(provider.id) },
-    ...{ fabric: utf8('cpu'), program: duty.offer.program, inputs: duty.offer.inputs },
-    ...{ outputDigest: statement.outputDigest, traceRoot: statement.traceRoot },
-    ...{ proofKind: duty.offer.verification, proofDigest: blake3(MANIFEST) },
-    ...{ proofBytes: BigInt(MANIFEST.length), units: duty.units, payment: duty.payment },
-    ...{ kernelDigest: KERNELS, descriptorDigest: duty.offer.descriptorDigest },
-    ...{ benchmarkCommit: utf8('abc123'), tensorProfileEpoch: null, gradientDigests: [] },
+    job: fromHex(duty.job),
+    attempt: duty.attempt,
+    provider: fromHex(provider.id),
+    fabric: utf8('cpu'),
+    program: duty.offer.program,
+    inputs: duty.offer.inputs,
+    outputDigest: statement.outputDigest,
+    traceRoot: statement.traceRoot,
+    proofKind: duty.offer.verification,
+    proofDigest: blake3(MANIFEST),
+    proofBytes: BigInt(MANIFEST.length),
+    units: duty.units,
+    payment: duty.payment,
+    kernelDigest: KERNELS,
+    descriptorDigest: duty.offer.descriptorDigest,
+    benchmarkCommit: utf8('abc123'),
+    tensorProfileEpoch: null,
+    gradientDigests: [],
   }
 }
 
@@ -193,8 +209,13 @@ export async function queriesOf({ chain }: LiveMarket): Promise<Queries> {
       get: async (digest) => (equalBytes(digest, blake3(MANIFEST)) ? MANIFEST : undefined),
     },
     info: () => ({
-      ...{ version: '0.1.0', peerId: '12D3KooW', account: VALIDATORS[0]?.id, http: '' },
-      ...{ addresses: ['/ip4/127.0.0.1/tcp/1'], roles: ['validator'], bootstrap: [] },
+      version: '0.1.0',
+      peerId: '12D3KooW',
+      account: VALIDATORS[0]?.id,
+      http: '',
+      addresses: ['/ip4/127.0.0.1/tcp/1'],
+      roles: ['validator'],
+      bootstrap: [],
     }),
     peers: () => [],
     peersReason: () => '0 peers because nobody was dialled',
