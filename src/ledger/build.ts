@@ -55,8 +55,15 @@ export function buildBlock(ledger: Ledger, pool: Mempool, input: BuildInput): Bu
   ) as Record<SectionName, Envelope[]>
   const { genesisHash, head, state, params } = ledger
   const header = makeHeader({
-    ...{ genesisHash, parent: head, reader: state, params, timeMs, proposer, beaconProof },
-    ...{ lastCommit: commit, sections },
+    genesisHash,
+    parent: head,
+    reader: state,
+    params,
+    timeMs,
+    proposer,
+    beaconProof,
+    lastCommit: commit,
+    sections,
   })
   return { block: { header, lastCommit: commit, ...sections }, left }
 }

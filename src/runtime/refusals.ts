@@ -25,7 +25,8 @@ export const REFUSALS: RefusalTable = {
   },
   journal_damaged: {
     meaning: 'A record in the middle of a journal is not what was written.',
-    remedy: 'Do not sign with this journal: restore the disk, or start the validator with a new key.',
+    remedy:
+      'Do not sign with this journal: restore the disk, or start the validator with a new key.',
   },
   journal_oversized: {
     meaning: 'The file is longer than any journal grows.',

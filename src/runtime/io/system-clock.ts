@@ -36,7 +36,7 @@ export function createSystemClock(): Clock & { readonly stop: () => void } {
     clearTimer,
     /** Forgets every timer, so that the process can end. */
     stop: () => {
-      for (const id of [...live.keys()]) clearTimer(id)
+      for (const id of live.keys()) clearTimer(id)
     },
   }
 }

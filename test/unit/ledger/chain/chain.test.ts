@@ -41,27 +41,28 @@ function newChain(): Chain {
 }
 
 /** Anything an account may ask for, sensible or not. */
-const wish: fc.Arbitrary<{ from: Actor; action: (chain: Chain) => Action; tip: bigint }> =
-  fc.record({
-    from: fc.constantFrom(...EVERYONE),
-    action: fc.oneof(
-      fc.tuple(fc.constantFrom(...EVERYONE), fc.bigInt({ min: 0n, max: 4_000n * BLOCK })).map(
-        ([to, value]) =>
-          () =>
-            transfer(to, value),
-      ),
-      fc
-        .bigInt({ min: 0n, max: 3_000n * BLOCK })
-        .map((value) => (chain: Chain) => bond(chain.ledger.genesisHash, NEWCOMER, value)),
-      fc
-        .bigInt({ min: 0n, max: 2_500n * BLOCK })
-        .map(
-          (value) => (): Action => ({ name: 'unbond', payload: { role: ROLE_VALIDATOR, value } }),
-        ),
-      fc.constant((): Action => ({ name: 'unjail', payload: { reserved: 0 } })),
+const wish: fc.Arbitrary<{
+  from: Actor
+  action: (chain: Chain, from: Actor) => Action
+  tip: bigint
+}> = fc.record({
+  from: fc.constantFrom(...EVERYONE),
+  action: fc.oneof(
+    fc.tuple(fc.constantFrom(...EVERYONE), fc.bigInt({ min: 0n, max: 4_000n * BLOCK })).map(
+      ([to, value]) =>
+        () =>
+          transfer(to, value),
     ),
-    tip: fc.bigInt({ min: 0n, max: BLOCK }),
-  })
+    fc
+      .bigInt({ min: 0n, max: 3_000n * BLOCK })
+      .map((value) => (chain: Chain, from: Actor) => bond(chain.ledger.genesisHash, from, value)),
+    fc
+      .bigInt({ min: 0n, max: 2_500n * BLOCK })
+      .map((value) => (): Action => ({ name: 'unbond', payload: { role: ROLE_VALIDATOR, value } })),
+    fc.constant((): Action => ({ name: 'unjail', payload: { reserved: 0 } })),
+  ),
+  tip: fc.bigInt({ min: 0n, max: BLOCK }),
+})
 
 describe('a chain', () => {
   it('conserves money over random blocks, and replays to the same roots', () => {
@@ -70,7 +71,7 @@ describe('a chain', () => {
         const chain = newChain()
         const roots: string[] = []
         for (const wishes of plan) {
-          for (const { from, action, tip } of wishes) chain.submit(from, action(chain), tip)
+          for (const { from, action, tip } of wishes) chain.submit(from, action(chain, from), tip)
           chain.advance()
           const { conserved } = audit(chain.ledger.state)
           check.ok(conserved)

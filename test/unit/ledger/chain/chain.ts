@@ -212,7 +212,11 @@ export class Chain {
     const members = validatorsAt(this.ledger.state, height)
     const id = blockId(block.header)
     const digest = voteDigest(this.ledger.genesisHash, {
-      ...{ type: 2, height, round: 0, blockId: id, validRound: 0 },
+      type: 2,
+      height,
+      round: 0,
+      blockId: id,
+      validRound: 0,
     })
     const signing = members.flatMap((member, at) =>
       absent.includes(toHex(member.id)) ? [] : [{ at, signer: this.actorOf(toHex(member.id)) }],
