@@ -37,6 +37,7 @@ import { refuse } from '../base/refusal.ts'
 import { type Params, WINDOW_KEYS } from '../governance/params.ts'
 import { account, move, pot } from './accounts.ts'
 import { type Execution, emit } from './execution.ts'
+import { oldestJudgedHeight } from './retention.ts'
 import { numberKey, type Reader, table, type View } from './state.ts'
 import { VALIDATORS_MAX } from './types/block.ts'
 import type { ActionPayload } from './types/transaction.ts'
@@ -355,12 +356,21 @@ function longestWindow(params: Params): bigint {
   return WINDOW_KEYS.reduce((most, key) => (params[key] > most ? params[key] : most), age)
 }
 
-/** Sets older than any offence that may still be punished are dropped, but the last before it. */
+/**
+ * Sets older than any offence that may still be punished, and than anything that is still judged by
+ * them, are dropped, but the last before it.
+ */
 function prune(view: View, height: bigint, age: bigint): void {
   if (height <= age) return
-  const oldest = numberKey(height - age)
-  const old = view.entries(SETS).filter(([key]) => key <= oldest)
-  for (const [key] of old.slice(0, -1)) view.remove(SETS, key)
+  const sets = view.entries(SETS)
+  if (setsUpTo(sets, height - age).length < 2) return
+  const oldest = oldestJudgedHeight(view, height - age)
+  for (const [key] of setsUpTo(sets, oldest).slice(0, -1)) view.remove(SETS, key)
+}
+
+function setsUpTo<Value>(sets: readonly (readonly [string, Value])[], height: bigint) {
+  const last = numberKey(height)
+  return sets.filter(([key]) => key <= last)
 }
 
 /** The member that the record makes at height `from`, if it makes one. */
