@@ -89,7 +89,7 @@ export interface SignGuardConfig {
 const STEPS: readonly SignStep[] = ['proposal', 'prevote', 'precommit']
 /** Records after which the journal is cut down to the last two heights. */
 export const GUARD_RECORDS_MAX = 4096
-/** Rounds of one height whose records a cut keeps. */
+/** Heights before the one signed now whose records a cut keeps. */
 const HEIGHTS_KEPT = 1n
 
 const guardRecord = container({
@@ -154,7 +154,7 @@ export function openSignGuard(config: SignGuardConfig): SignGuard {
     sign: (request, done) => {
       const position = positionOf(request)
       const digest = digestOf(request, genesisHash)
-      const same = kept.find(({ record }) => comparePositions(record, position) === 0)
+      const same = kept.findLast(({ record }) => comparePositions(record, position) === 0)
       if (same !== undefined) {
         answerAgain(same, digest, done)
         return

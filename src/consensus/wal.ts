@@ -86,9 +86,6 @@ export const WalRecordCodec: Codec<WalRecord> = walRecord
 
 const ZERO = new Uint8Array(32)
 const NO_PAYLOAD = new Uint8Array(0)
-/** Entries of one height that are kept; rounds end long before. */
-export const WAL_ENTRIES_MAX = 1_000_000
-
 export function encodeWalEntry(height: Height, entry: WalEntry): Uint8Array {
   const blank: WalRecord = {
     height,

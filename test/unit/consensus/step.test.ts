@@ -123,6 +123,23 @@ describe('Consensus step', () => {
     check.equal(of(machine.effects, 'sign').at(-1)?.request.claim.validRound, 1)
   })
 
+  it('locks only when the prevotes carry the valid round of the proposal', () => {
+    for (const [validRound, locks] of [
+      [1, true],
+      [0, false],
+      [-1, false],
+    ] as const) {
+      const machine = started(3)
+      machine.votes({ round: 2, value: null }, [0, 1])
+      machine.propose({ round: 2, validRound: 1, polka: quorum({ round: 1 }) })
+      machine.votes({ round: 2, validRound }, [0, 1, 2])
+      // The equivocators' first votes were nil: only a certificate makes their later ones count.
+      const polka = checked(quorum({ round: 2, validRound }, [0, 1, 2]))
+      machine.give({ kind: 'certificate', certificate: polka })
+      check.equal(machine.core.lockedRound, locks ? 2 : -1)
+    }
+  })
+
   it('acts on a nil polka that came before its proposal', () => {
     const machine = started(1)
     machine.votes({ value: null }, [0, 2, 3])
@@ -138,9 +155,10 @@ describe('Consensus step', () => {
 
   it('sets each timer once a round and clears them when it leaves', () => {
     const machine = started(1)
-    machine.propose()
     machine.votes({ type: 'precommit', value: null }, [0, 2, 3])
-    machine.votes({ type: 'precommit', value: A, validator: 1 }, [1])
+    machine.propose()
+    machine.speak()
+    check.equal(machine.core.step, 'prevote')
     const set = of(machine.effects, 'set-timer').map(({ timer }) => timer.kind)
     check.equal(set.filter((kind) => kind === 'precommit').length, 1)
     const left = machine.votes({ round: 1 }, [0, 2])
