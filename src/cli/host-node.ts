@@ -16,6 +16,7 @@ import type { BlobStore } from '../compute/io/blob-store.ts'
 import { accountOf } from '../ledger/accounts.ts'
 import { readGenesisFile } from '../ledger/io/genesis-file.ts'
 import { ATTEMPT, attemptOf, jobOf, OPEN_ATTEMPTS, OPEN_JOBS } from '../ledger/market-records.ts'
+import { installMatchProbe } from '../ledger/probe.ts'
 import { openProposals } from '../ledger/proposals-records.ts'
 import { LANES, VERIFICATIONS } from '../ledger/types/market.ts'
 import { validatorsAt } from '../ledger/validators.ts'
@@ -34,7 +35,13 @@ import type { Logger } from '../runtime/ports.ts'
 import { createLogger } from '../telemetry/io/log.ts'
 import { ProcessLevels } from '../telemetry/io/process-levels.ts'
 import { PrometheusMeter } from '../telemetry/io/prometheus.ts'
-import { applyUpdates, type JobLabels, projectFact, projectLevels } from '../telemetry/project.ts'
+import {
+  applyUpdates,
+  type JobLabels,
+  projectFact,
+  projectLevels,
+  projectMatchLoop,
+} from '../telemetry/project.ts'
 import { signTransaction } from './wallet.ts'
 
 export const NODE_VERSION = '0.1.0'
@@ -62,6 +69,7 @@ export async function hostNode(options: HostOptions): Promise<HostedNode> {
   const { config } = options
   const log = openLog(config)
   const meter = new PrometheusMeter()
+  timeMatches(meter)
   const feed = new FactFeed()
   const keys = readKeys(config)
   const late: { blobs: BlobStore | undefined; history: StoreHistory | undefined } = {
@@ -233,6 +241,17 @@ function jobLabels({ node }: Engine): JobLabels {
     const verification = job === undefined ? undefined : VERIFICATIONS[job.offer.verification]
     return lane === undefined || verification === undefined ? undefined : { lane, verification }
   }
+}
+
+/** The matcher's wall time goes to the meter, and nowhere else. */
+function timeMatches(meter: PrometheusMeter): void {
+  let sinceMs = 0
+  installMatchProbe({
+    start: () => {
+      sinceMs = performance.now()
+    },
+    stop: (lanes) => applyUpdates(meter, projectMatchLoop(performance.now() - sinceMs, lanes)),
+  })
 }
 
 function levelsOf(config: NodeConfig, { ledger, engine, chainId }: RunningNode) {

@@ -47,9 +47,11 @@ import {
   termsObstacle,
 } from './matcher-eligible.ts'
 import { activeParams, paramsHeight } from './parameters.ts'
+import { matchProbe } from './probe.ts'
 import { isServing, providerOf } from './providers-bonds.ts'
 import { effectivePrice } from './reputation.ts'
 import type { Reader } from './state.ts'
+import { LANES } from './types/market.ts'
 
 export const OFFERS_CONSIDERED_MAX = 4_096
 
@@ -88,9 +90,15 @@ interface Round {
 }
 
 export function matchAtEnd(execution: Execution): void {
-  const { view, block } = execution
   const offers = waitingOffers(execution)
   if (offers.length === 0) return
+  matchProbe().start()
+  matchOffers(execution, offers)
+  matchProbe().stop(LANES.filter((_, lane) => offers.some(({ job }) => job.offer.lane === lane)))
+}
+
+function matchOffers(execution: Execution, offers: readonly WaitingOffer[]): void {
+  const { view, block } = execution
   const round: Round = {
     execution,
     asks: standingAsks(execution),
