@@ -174,6 +174,15 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The receipt is of a provider the attempt was not matched to.',
     remedy: 'Only the matched provider may send a receipt.',
   },
+  replay_refused: {
+    meaning: 'A block of the store is refused when the chain is executed again from genesis.',
+    remedy:
+      'The code and the state differ from those that made the chain: compare versions, then sync from peers.',
+  },
+  replay_unconserved: {
+    meaning: 'Balances and pots do not add up to the supply after a block.',
+    remedy: 'A fault of the ledger; keep the data folder and report the height.',
+  },
   role_unknown: {
     meaning: 'The role byte of a bond is neither validator nor provider.',
     remedy: 'Use 1 for validator, 2 for provider.',
