@@ -21,10 +21,7 @@ export const run: Command = async (context, input) => {
 
 function words(proposal: Proposal): string {
   const { tally, items } = proposal
-  const votes =
-    tally === null
-      ? 'no longer kept'
-      : `${tally.yes} yes, ${tally.no} no, ${tally.abstain} abstain, ${tally.veto} veto of ${tally.total}`
+  const votes = `${tally.yes} yes, ${tally.no} no, ${tally.abstain} abstain, ${tally.veto} veto of ${tally.total}`
   return toPairs([
     ['proposal', proposal.id],
     ['title', proposal.title],
@@ -36,6 +33,13 @@ function words(proposal: Proposal): string {
     ...(proposal.kind === 'rollback' ? [['rolls back', proposal.rollback] as const] : []),
     ...items.map(({ key, value }) => [key, value] as const),
     ['shadow', `${proposal.shadowDiffs} decisions would have been different`],
+    ...proposal.shadow.map(
+      ({ epoch, judgement, seen, differing, current, proposed }) =>
+        [
+          `epoch ${epoch}`,
+          `${judgement}: ${differing} of ${seen} differ, ${current} now, ${proposed} proposed`,
+        ] as const,
+    ),
     ['applied', proposal.appliedHeight === null ? 'no' : `#${proposal.appliedHeight}`],
   ])
 }

@@ -3,7 +3,10 @@
 import { z } from 'zod'
 
 import { toHex } from '../../base/bytes.ts'
+import { GATES, gateStates } from '../../governance/gate.ts'
 import { PARAMS, type ParamKey, type Params } from '../../governance/params.ts'
+import { isOpenPhase } from '../../governance/proposal.ts'
+import { JUDGEMENTS } from '../../governance/shadow.ts'
 import { paramsHeight } from '../../ledger/parameters.ts'
 import {
   itemsOf,
@@ -14,8 +17,8 @@ import {
   proposalsOf,
   tallyOf,
 } from '../../ledger/proposals.ts'
+import { shadowEpochsOf } from '../../ledger/shadow.ts'
 import type { Reader } from '../../ledger/state.ts'
-import { keptValidatorsAt } from '../../ledger/validators.ts'
 import type { Queries } from '../queries.ts'
 import {
   Amount,
@@ -71,6 +74,16 @@ export function paramsView({ ledger }: Queries): z.infer<typeof ParamsView> {
   }
 }
 
+const ShadowView = z.object({
+  epoch: Count,
+  judgement: z.enum(JUDGEMENTS),
+  seen: Count,
+  differing: Count,
+  /** Sum of the outcomes under the values in force: nBLOCK, or how many were yes. */
+  current: Amount,
+  proposed: Amount,
+})
+
 export const ProposalView = z.object({
   id: Id,
   title: z.string(),
@@ -86,16 +99,16 @@ export const ProposalView = z.object({
   phaseEnds: Height,
   appliedHeight: Height.nullable(),
   shadowDiffs: Count,
-  /** Null once the validators of then are no longer kept. */
-  tally: z
-    .object({
-      yes: z.string(),
-      no: z.string(),
-      abstain: z.string(),
-      veto: z.string(),
-      total: z.string(),
-    })
-    .nullable(),
+  /** What the shadow phase counted, for the last epochs of it. */
+  shadow: z.array(ShadowView),
+  /** Counted so far while voting is open, then as it closed. */
+  tally: z.object({
+    yes: z.string(),
+    no: z.string(),
+    abstain: z.string(),
+    veto: z.string(),
+    total: z.string(),
+  }),
 })
 type ProposalView = z.infer<typeof ProposalView>
 export const ProposalList = listOf(ProposalView)
@@ -135,14 +148,12 @@ function shown(reader: Reader, id: string, record: ProposalRecord): ProposalView
     phaseEnds: Number(record.phaseEnds),
     appliedHeight: appliedHeight === 0n ? null : Number(appliedHeight),
     shadowDiffs: Number(record.shadowDiffs),
+    shadow: shadowOf(reader, id),
     tally: talliedOf(reader, id, record),
   }
 }
 
 function talliedOf(reader: Reader, id: string, record: ProposalRecord): ProposalView['tally'] {
-  const { votingHeight } = record
-  const isKept = votingHeight === 0n || keptValidatorsAt(reader, votingHeight) !== undefined
-  if (!isKept) return null
   const { yes, no, abstain, veto, total } = tallyOf(reader, id, record)
   return {
     yes: String(yes),
@@ -153,36 +164,66 @@ function talliedOf(reader: Reader, id: string, record: ProposalRecord): Proposal
   }
 }
 
+function shadowOf(reader: Reader, id: string): ProposalView['shadow'] {
+  return shadowEpochsOf(reader, id).flatMap(({ epoch, counts }) =>
+    counts.map(({ judgement, seen, differing, current, proposed }) => ({
+      epoch: Number(epoch),
+      judgement,
+      seen: Number(seen),
+      differing: Number(differing),
+      current: String(current),
+      proposed: String(proposed),
+    })),
+  )
+}
+
 export const GovernorView = z.object({
   height: Height,
   epoch: Count,
   paramsVersion: Count,
-  gates: z.array(z.object({ name: z.string(), mode: z.enum(['shadow', 'apply']), by: z.string() })),
+  gates: z.array(
+    z.object({
+      name: z.string(),
+      mode: z.enum(['shadow', 'apply']),
+      by: z.string(),
+      /** The group of parameters it belongs to. */
+      group: z.enum(GATES),
+      /** Proposals in shadow that would change a parameter of the group. */
+      shadowing: z.array(Id),
+    }),
+  ),
   proposals: z.array(ProposalView),
   timeline: z.array(z.string()),
 })
 
-const CLOSED: readonly string[] = ['final', 'rejected', 'expired', 'rolled-back']
-
 export function governorView(queries: Queries): z.infer<typeof GovernorView> {
   const { state, head, params, paramsVersion } = queries.ledger
+  const open = proposalsOf(state).filter(([, record]) => isOpenPhase(phaseOf(record)))
   return {
     height: Number(head.height),
     epoch: Number(head.height / params.epoch_blocks),
     paramsVersion,
-    gates: gatesOf(params),
-    proposals: proposalsOf(state)
-      .filter(([, record]) => !CLOSED.includes(phaseOf(record)))
-      .map(([id, record]) => shown(state, id, record)),
+    gates: gatesOf(params, open),
+    proposals: open.map(([id, record]) => shown(state, id, record)),
     timeline: timelineLines(queries),
   }
 }
 
 /** The judgements that may be watched before they cost anything, and whether they do now. */
-function gatesOf(params: Params): z.infer<typeof GovernorView>['gates'] {
-  const gates = [
-    { name: 'proof-latency', by: 'proof_latency_gate' },
-    { name: 'false-verdict', by: 'false_verdict_gate' },
-  ] as const
-  return gates.map(({ name, by }) => ({ name, by, mode: params[by] === 1n ? 'apply' : 'shadow' }))
+function gatesOf(
+  params: Params,
+  open: readonly (readonly [string, ProposalRecord])[],
+): z.infer<typeof GovernorView>['gates'] {
+  const shadowing = open
+    .filter(([, record]) => phaseOf(record) === 'shadow')
+    .map(([id, record]) => ({ id, keys: itemsOf(record).map(({ key }) => key) }))
+  return gateStates(params, shadowing).flatMap(({ gate, switches, shadowing: ids }) =>
+    switches.map(({ key, state }) => ({
+      name: key.replace(/_gate$/, '').replaceAll('_', '-'),
+      by: key,
+      mode: state,
+      group: gate,
+      shadowing: [...ids],
+    })),
+  )
 }
