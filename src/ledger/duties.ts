@@ -22,11 +22,13 @@ import {
   WINDOWS,
   type WindowRecord,
 } from './market-records.ts'
+import { activeParams } from './parameters.ts'
 import { programOf, type RegisteredProgram } from './programs.ts'
 import { proposalsOpen } from './proposals.ts'
 import { isAnnounced, receiptOf } from './receipts.ts'
 import type { Reader } from './state.ts'
 import { type Offer, type Receipt, VERIFICATIONS, type Verification } from './types/market.ts'
+import { joinPending } from './validators.ts'
 
 export interface Blob {
   readonly digest: Uint8Array
@@ -160,12 +162,14 @@ export function matchedAttempts(reader: Reader, provider: string): MatchedAttemp
 }
 
 /**
- * Whether a block is due each interval: a job is open, data is being attested, or a proposal is
- * under way. The answer holds for the state after the last block, whatever the next height.
+ * Whether a block is due each interval: a job is open, data is being attested, a proposal is under
+ * way, or a bonded validator waits for its first height.
+ * @param height of the next block
  */
-export function windowsOpen(reader: Reader, _height: bigint): boolean {
+export function windowsOpen(reader: Reader, height: bigint): boolean {
   const { openJobs, pendingWindows } = totalsOf(reader)
-  return openJobs > 0 || pendingWindows > 0 || proposalsOpen(reader)
+  if (openJobs > 0 || pendingWindows > 0 || proposalsOpen(reader)) return true
+  return joinPending(reader, height, activeParams(reader).params)
 }
 
 function verificationOf({ offer }: JobRecord): Verification {

@@ -504,6 +504,22 @@ export function newValidatorRecord(
   return { consensusKey, vrfKey, vrfFrom: 0n, nextVrf: null, bond, ...standing }
 }
 
+/**
+ * A bonded newcomer waits for the height its VRF key may be used from. Blocks go on meanwhile: else
+ * whoever joins an idle chain waits two epochs of heartbeats.
+ */
+export function joinPending(reader: Reader, height: bigint, params: Params): boolean {
+  return reader
+    .entries(VALIDATORS)
+    .some(
+      ([, { bond, tombstoned, jailedUntil, vrfFrom: usableFrom }]) =>
+        usableFrom > height &&
+        bond >= params.validator_min_bond &&
+        !tombstoned &&
+        jailedUntil === 0n,
+    )
+}
+
 /** Everything validators have locked, unbonding included. */
 export function bondedByValidators(reader: Reader): bigint {
   const bonds = reader.entries(VALIDATORS).reduce((sum, [, { bond }]) => sum + bond, 0n)
