@@ -7,6 +7,8 @@
 
 import { fromHex, toHex } from '../base/bytes.ts'
 import { decode } from '../base/codec.ts'
+import { refuse } from '../base/refusal.ts'
+import { checkGenesis } from '../ledger/genesis-check.ts'
 import { chainId, type Genesis, GenesisCodec, genesisHash } from '../ledger/types/genesis.ts'
 import type { GenesisAnswer } from './answers.ts'
 import { idOf } from './arguments.ts'
@@ -38,7 +40,7 @@ export interface Chain {
 
 /**
  * Fetches the genesis and hashes it here: what the node says about it is not believed.
- * @throws CliFailure genesis_mismatch; RefusalError codec_*
+ * @throws CliFailure genesis_mismatch; RefusalError codec_*, genesis_*
  */
 export async function fetchChain(client: Client, expected: string | undefined): Promise<Chain> {
   const answer = await client.get<GenesisAnswer>('/blocktorch/genesis')
@@ -48,5 +50,7 @@ export async function fetchChain(client: Client, expected: string | undefined): 
   if (hash !== wanted || hash !== answer.genesisHash) {
     fail(EXIT.rejected, 'genesis_mismatch', { wanted, told: answer.genesisHash, hash })
   }
+  const fault = checkGenesis(genesis)
+  if (fault !== undefined) refuse(fault.code, fault.facts)
   return { genesis, genesisHash: hash, chainId: chainId(genesis), bootstrap: answer.bootstrap }
 }

@@ -78,6 +78,7 @@ export async function enter(
     dataDir,
     genesis,
     bootstrap: chain.bootstrap.join(','),
+    ...(context.env['TB_LOG_LEVEL'] === undefined ? { logLevel: 'warn' } : {}),
     netProfile: chain.genesis.faucet === null ? 'testnet' : 'devnet',
     ...flags,
     ...portFlags(input),

@@ -1,6 +1,8 @@
 /** A node inside this process: what `node start`, `join` and `provider start` run. */
 
-import type { ConfigKey, ReadConfig } from '../node/config.ts'
+import { createServer } from 'node:net'
+
+import type { ConfigKey, NodeConfig } from '../node/config.ts'
 import { CliFailure, EXIT } from './failure.ts'
 
 export type NodeFlags = Readonly<Partial<Record<ConfigKey, string>>>
@@ -20,27 +22,41 @@ export type StartNode = (
   flags: NodeFlags,
 ) => Promise<OwnNode>
 
-/** What the entry of the node offers to whoever runs one in its own process. */
-interface NodeEntry {
-  readonly runNode: (read: ReadConfig) => Promise<OwnNode>
-}
-
 /**
  * Starts a node with the settings of the environment, the flags winning.
  * @throws CliFailure port_in_use; RefusalError config_*, genesis_*, key_file_*, ...
  */
 export const startOwnNode: StartNode = async (env, flags) => {
   // The node is most of the program; other commands must not pay for loading it.
-  const entry = new URL('../node/main.js', import.meta.url)
-  const [{ readConfig }, { runNode }] = await Promise.all([
+  await import('../p2p/io/polyfill.ts')
+  const [{ readConfig }, { hostNode }] = await Promise.all([
     import('../node/config.ts'),
-    import(entry.href) as Promise<NodeEntry>,
+    import('./host-node.ts'),
   ])
-  try {
-    return await runNode(readConfig(env, flags))
-  } catch (error) {
-    const { code, port } = error as NodeJS.ErrnoException & { readonly port?: number }
-    if (code !== 'EADDRINUSE') throw error
-    throw new CliFailure(EXIT.failed, { code: 'port_in_use', facts: { port: port ?? 0 } })
+  const { config } = readConfig(env, flags)
+  await requirePorts(config)
+  const { info, node, stop } = await hostNode({ config })
+  return { http: info.http, p2p: node.network.addresses, account: info.account ?? null, stop }
+}
+
+/** Asked before anything is opened: half a node would have to be taken down again. */
+async function requirePorts({ httpHost, httpPort, listen }: NodeConfig): Promise<void> {
+  await requirePort(httpHost, httpPort)
+  for (const address of listen) {
+    const [, host, port] = /^\/ip[46]\/([^/]+)\/tcp\/(\d+)/.exec(address) ?? []
+    if (host !== undefined) await requirePort(host, Number(port))
   }
+}
+
+/** Port 0 is chosen by the system and never taken. @throws CliFailure port_in_use */
+function requirePort(host: string, port: number): Promise<void> {
+  if (port === 0) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const facts = { host, port, reason: error.code ?? error.message }
+      reject(new CliFailure(EXIT.failed, { code: 'port_in_use', facts }))
+    })
+    server.listen(port, host, () => server.close(() => resolve()))
+  })
 }

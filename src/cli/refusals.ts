@@ -165,7 +165,7 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Start it again with the same folder; `tb-cli status` shows whether blocks are made.',
   },
   port_in_use: {
-    meaning: 'Another process listens on the port.',
+    meaning: 'The address cannot be listened on, most often because another process does.',
     remedy: 'Stop it, or choose another port; 0 lets the system choose.',
   },
   config_file_malformed: {

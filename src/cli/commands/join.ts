@@ -11,11 +11,11 @@ import { ROLE_VALIDATOR } from '../../ledger/types/transaction.ts'
 import { amountOption, showAmount } from '../amounts.ts'
 import type { Account, Block, Items, ValidatorRow } from '../answers.ts'
 import { wholeOption } from '../arguments.ts'
-import { type Command, type Input, report } from '../context.ts'
+import { type Command, type Context, type Input, report } from '../context.ts'
 import { EXIT, fail } from '../failure.ts'
 import { enter, fund, type Newcomer, paramOf } from '../joining.ts'
 import { keyOf, VALIDATOR_KEYS } from '../node-folder.ts'
-import { startOwnNode } from '../own-node.ts'
+import { type StartNode, startOwnNode } from '../own-node.ts'
 import { accountOf, transact } from '../submit.ts'
 import { until, untilInterrupted } from '../waiting.ts'
 import { moreBond, validatorBond } from '../wallet.ts'
@@ -25,8 +25,15 @@ const WITHIN_S_DEFAULT = 3_600
 const WITHIN_S_MAX = 86_400
 const BOND_SEEN_MS = 60_000
 
-export const run: Command = async (context, input) => {
-  const newcomer = await enter(context, input, startOwnNode, {
+export const run: Command = (context, input) => joinWith(startOwnNode, context, input)
+
+/** Exported so that tests can put another node in the place of the real one. */
+export async function joinWith(
+  startNode: StartNode,
+  context: Context,
+  input: Input,
+): Promise<void> {
+  const newcomer = await enter(context, input, startNode, {
     role: 'validator',
     keys: VALIDATOR_KEYS,
     flags: {},

@@ -10,11 +10,11 @@ import { LANES } from '../../ledger/types/market.ts'
 import { amountOption, showAmount } from '../amounts.ts'
 import type { Ask, ComputeStats, Items, JobRow } from '../answers.ts'
 import { LIMIT_MAX, wholeOption } from '../arguments.ts'
-import { type Command, type Input, report } from '../context.ts'
+import { type Command, type Context, type Input, report } from '../context.ts'
 import { EXIT, fail } from '../failure.ts'
 import { enter, fund, type Newcomer, paramOf } from '../joining.ts'
 import { keyOf, PROVIDER_KEYS } from '../node-folder.ts'
-import { startOwnNode } from '../own-node.ts'
+import { type StartNode, startOwnNode } from '../own-node.ts'
 import { accountOf, transact } from '../submit.ts'
 import { pause, until } from '../waiting.ts'
 
@@ -30,10 +30,17 @@ const OPEN_JOBS = 4
 const ASK_BLOCKS = 1_000_000
 const WHOLE_MAX = 0xffff_ffff
 
-export const run: Command = async (context, input) => {
+export const run: Command = (context, input) => provideWith(startOwnNode, context, input)
+
+/** Exported so that tests can put another node in the place of the real one. */
+export async function provideWith(
+  startNode: StartNode,
+  context: Context,
+  input: Input,
+): Promise<void> {
   const lane = laneOf(input)
   const threads = wholeOption(input, 'threads', { fallback: 0, least: 0, most: 1024 })
-  const newcomer = await enter(context, input, startOwnNode, {
+  const newcomer = await enter(context, input, startNode, {
     role: 'provider',
     keys: PROVIDER_KEYS,
     flags: { fabrics: 'auto', fabricThreads: String(threads) },
