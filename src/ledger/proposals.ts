@@ -74,14 +74,22 @@ export function applyPropose(
   if (deposit < least) refuse('proposal_deposit_too_small', { deposit, least })
   makeRoom(execution, deposit)
   const record: ProposalRecord = {
-    ...{ proposer: fromHex(sender), kind, rollback, title, items },
+    proposer: fromHex(sender),
+    kind,
+    rollback,
+    title,
+    items,
     phase: PHASES.indexOf('deposit'),
     reason: utf8('awaiting_deposit'),
     openedHeight: block.height,
     votingHeight: 0n,
     phaseEnds: block.height + block.params.gov_deposit_blocks,
     tally: NO_TALLY,
-    ...{ deposit: 0n, shadowDiffs: 0n, appliedHeight: 0n, versionBefore: 0, versionAfter: 0 },
+    deposit: 0n,
+    shadowDiffs: 0n,
+    appliedHeight: 0n,
+    versionBefore: 0,
+    versionAfter: 0,
   }
   view.put(PROPOSALS, id, record)
   view.put(OPEN_PROPOSALS, id, { openedHeight: block.height })

@@ -31,10 +31,18 @@ export const BLOCK = 1_000_000_000n
 export const DEPOSIT: bigint = 10n * BLOCK
 
 export const SHORT: Partial<Params> = {
-  ...{ verdict_window_blocks: 20n, challenge_blocks: 20n, proof_window_blocks: 20n },
-  ...{ availability_window_blocks: 20n, evidence_age: 60n, unbonding_blocks: 60n },
-  ...{ gov_deposit: DEPOSIT, gov_deposit_blocks: 6n, gov_voting_blocks: 8n },
-  ...{ gov_timelock_blocks: 2n, gov_shadow_blocks: 3n, gov_watch_blocks: 4n },
+  verdict_window_blocks: 20n,
+  challenge_blocks: 20n,
+  proof_window_blocks: 20n,
+  availability_window_blocks: 20n,
+  evidence_age: 60n,
+  unbonding_blocks: 60n,
+  gov_deposit: DEPOSIT,
+  gov_deposit_blocks: 6n,
+  gov_voting_blocks: 8n,
+  gov_timelock_blocks: 2n,
+  gov_shadow_blocks: 3n,
+  gov_watch_blocks: 4n,
   epoch_blocks: 10n,
 }
 
@@ -86,7 +94,11 @@ export class World {
       view,
       events: [],
       block: {
-        ...{ genesisHash: NONE, height, timeMs: 0n, proposer: ALICE, beacon: NONE },
+        genesisHash: NONE,
+        height,
+        timeMs: 0n,
+        proposer: ALICE,
+        beacon: NONE,
         params: this.params,
         checked: () => true,
       },

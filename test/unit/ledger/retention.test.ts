@@ -21,19 +21,24 @@ const NONE = new Uint8Array(32)
 function run(world: World, act: (execution: Execution) => void = () => undefined): void {
   const view = new View(world.state)
   const params = withParams(world.params, {
-    ...{ evidence_age: 16n, verdict_window_blocks: 8n, challenge_blocks: 8n },
-    ...{
-      proof_window_blocks: 8n,
-      availability_window_blocks: 8n,
-      validator_min_bond: 1_000_000_000n,
-    },
+    evidence_age: 16n,
+    verdict_window_blocks: 8n,
+    challenge_blocks: 8n,
+    proof_window_blocks: 8n,
+    availability_window_blocks: 8n,
+    validator_min_bond: 1_000_000_000n,
   })
   const height = world.height + 1n
   const execution: Execution = {
     view,
     events: [],
     block: {
-      ...{ genesisHash: NONE, height, timeMs: 0n, proposer: ALICE, beacon: NONE, params },
+      genesisHash: NONE,
+      height,
+      timeMs: 0n,
+      proposer: ALICE,
+      beacon: NONE,
+      params,
       checked: () => true,
     },
   }
@@ -57,8 +62,14 @@ function withTwoSets(): World {
 function openWindow(world: World, openHeight: bigint): void {
   const view = new View(world.state)
   view.put(WINDOWS, VALIDATORS[0] as string, {
-    ...{ kind: 2, job: NONE, attempt: 1, openHeight, closeHeight: 200n },
-    ...{ total: 13n, decided: false, items: [] },
+    kind: 2,
+    job: NONE,
+    attempt: 1,
+    openHeight,
+    closeHeight: 200n,
+    total: 13n,
+    decided: false,
+    items: [],
   })
   view.fold()
 }
