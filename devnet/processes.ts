@@ -41,7 +41,7 @@ const STOP_MS = 8_000
 
 export async function startProcess({ name, entry, args, folder }: Launch): Promise<NodeProcess> {
   const log = openSync(join(folder, 'node.log'), 'a', 0o600)
-  const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
+  const child = spawn(process.execPath, [entry, ...args], {
     // Its stdin ends when this process does, however: then the node stops as well.
     stdio: ['pipe', 'pipe', log],
   })

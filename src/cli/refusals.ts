@@ -3,6 +3,14 @@
 import type { RefusalTable } from '../base/refusal.ts'
 
 export const REFUSALS: RefusalTable = {
+  faucet_foreign: {
+    meaning: 'The key given for the faucet is not that of the genesis.',
+    remedy: 'Set TB_FAUCET_KEY to the faucet key of this devnet, or unset it.',
+  },
+  faucet_granted: {
+    meaning: 'The faucet has given to this account before.',
+    remedy: 'Ask somebody who has money; the faucet gives once.',
+  },
   usage: {
     meaning: 'The command line is not understood.',
     remedy: 'Run the command with --help.',

@@ -58,7 +58,7 @@ export function admitVote(state: ConsensusState, vote: Vote): Admission {
   if ('kind' in turn) return turn
   // [REJECT] The index is a member of the set of the height.
   if (turn.validators.members[vote.validator] === undefined) {
-    return reject('validator_unknown', { validator: vote.validator })
+    return reject('voter_unknown', { validator: vote.validator })
   }
   // [IGNORE] Counted already, or one variant too many of a known equivocator.
   const stale = knownVote(state, vote)

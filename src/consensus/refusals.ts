@@ -65,7 +65,7 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The message is about a round far ahead, without a certificate that leads there.',
     remedy: 'Send a round certificate; single votes are taken for the next rounds only.',
   },
-  validator_unknown: {
+  voter_unknown: {
     meaning: 'The message names a validator index that the set of its height does not have.',
     remedy: 'Use the validator set in force at that height.',
   },

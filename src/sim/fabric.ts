@@ -49,7 +49,7 @@ export class SimBlobs {
         later('blob fetch', FETCH_MS, () => {
           const found = this.find(toHex(digest), [node, ...peers])
           if (found !== undefined) mine.set(toHex(digest), found)
-          done(found === undefined ? refusal('blob_unavailable', {}) : undefined)
+          done(found === undefined ? refusal('sim_blob_unavailable') : undefined)
         }),
       drop: (digest) => void mine.delete(toHex(digest)),
     }
@@ -76,7 +76,7 @@ export function simFabric(
     later('fabric run', RUN_MS, () => {
       const outputs = runProgram(job.program, job.inputs, held)
       if (outputs === undefined) {
-        done({ kind: 'failed', refusal: refusal('blob_unavailable', {}) })
+        done({ kind: 'failed', refusal: refusal('sim_blob_unavailable') })
         return
       }
       tamper(job.program, outputs)
@@ -143,7 +143,7 @@ function judge(request: VerifyRequest, blobs: SimBlobs, node: string): LaneVerdi
   if (missing >= 0) return { kind: 'unavailable', digest: opDigests[missing] as Uint8Array }
   const given = [...request.inputs, ...program.weights.map(({ digest }) => digest)].map(find)
   if (given.some((bytes) => bytes === undefined)) {
-    return { kind: 'failed', refusal: refusal('blob_unavailable', {}) }
+    return { kind: 'failed', refusal: refusal('sim_blob_unavailable') }
   }
   const values = [...given, ...claimed] as Uint8Array[]
   const micros = VERIFY_MS * 1000

@@ -56,6 +56,11 @@ export const FLOORS: Readonly<Record<string, readonly string[]>> = {
 /** Rooms of the top floor never import one another. */
 const TOP_FLOOR: readonly string[] = ['rpc', 'cli', 'sim']
 
+/** The one file in which the node and its HTTP face meet: docs/adr/0010-node-and-face.md. */
+const COMPOSED: Readonly<Record<string, readonly string[]>> = {
+  'src/cli/host-node.ts': ['rpc/io'],
+}
+
 /** Adapters stand on the ports they fill, so every `io/` may know the runtime's own adapters. */
 const DOORS_MAY_IMPORT: readonly string[] = ['runtime']
 
@@ -77,6 +82,7 @@ export const ENTRIES: readonly RegExp[] = [
   // The table of a room is loaded by name when docs/errors.md is made.
   /^src\/[a-z0-9]+\/refusals\.ts$/,
   /^(devnet|bench)\/main\.ts$/,
+  /^devnet\/(node|cheat)\.ts$/,
   /^scripts\/[a-z-]+\.ts$/,
   /^test\/[a-z]+\/main\.ts$/,
   // Writes the vectors anew, by hand and on purpose.
@@ -121,7 +127,8 @@ function allowedRooms(path: string): readonly string[] {
   const below = listed.includes('*')
     ? Object.keys(FLOORS).filter((name) => !TOP_FLOOR.includes(name))
     : listed
-  return [own, ...below, ...(path.includes('/io/') ? DOORS_MAY_IMPORT : [])]
+  const doors = path.includes('/io/') ? DOORS_MAY_IMPORT : []
+  return [own, ...below, ...doors, ...(COMPOSED[path] ?? [])]
 }
 
 /** Imports go to the own room or to one below it, and never out of `src/`. */

@@ -54,7 +54,7 @@ describe('Admission of consensus messages', () => {
       [admitVote(state, vote({ height: 3n })), 'park height_ahead'],
       [admitVote(state, vote({ height: 9n })), 'ignore height_ahead'],
       [admitVote(state, vote({ round: ROUNDS_AHEAD_MAX + 1 })), 'ignore round_ahead'],
-      [admitVote(state, vote({ validator: 4 })), 'reject validator_unknown'],
+      [admitVote(state, vote({ validator: 4 })), 'reject voter_unknown'],
       [admitVote(one.state, vote()), 'ignore vote_known'],
       [admitVote(one.state, vote({ value: B })), 'check 1'],
     ] as const
