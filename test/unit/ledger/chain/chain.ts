@@ -87,7 +87,7 @@ export function genesisOf(
   const params = Object.entries({ ...PARAMS, ...changes })
     .filter(([key]) => isParamKey(key))
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([key, value]) => ({ key: utf8(key), value: value as bigint }))
+    .map(([key, value]) => ({ key: utf8(key), value: value }))
   const everyone = [...validators, ...accounts].sort((left, right) => (left.id < right.id ? -1 : 1))
   return {
     name: utf8('sim'),

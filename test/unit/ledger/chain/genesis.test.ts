@@ -89,7 +89,7 @@ describe('a genesis file', () => {
       codeOf(changed((root) => Object.assign(root, { validators: [] }))),
       'genesis_invalid',
     )
-    const turned = changed((root) => (root['accounts'] as unknown as unknown[]).reverse())
+    const turned = changed((root) => (root['accounts'] as unknown[]).reverse())
     check.equal(codeOf(turned), 'genesis_invalid')
     const loose = changed((root) => Object.assign(root['params'] as object, { heartbeat_ms: '1' }))
     check.equal(codeOf(loose), 'param_out_of_bounds')
