@@ -123,7 +123,7 @@ const transactions: fc.Arbitrary<Signed> = fc
   .constantFrom(...(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[]))
   .chain((name) =>
     fc
-      .record({ sender: payer, nonce: fc.constant(0n), tip: u128, payload: PAYLOADS[name] })
+      .record({ sender: payer, nonce: fc.constant(0n), tip, payload: PAYLOADS[name] })
       .map(({ payload, ...head }) => {
         const { byte, codec } = ACTIONS[name]
         const body = { ...head, action: byte, payload: encoded(codec, payload) }
