@@ -22,7 +22,7 @@ const INDUSTRIAL = 1
 const PROVIDER_BOND = 300_000_000_000_000n
 const PRICE_CEILING = 20_000_000_000_000n
 const EXPIRY_BLOCKS = 4_000
-const WAIT_MS = 60_000
+const WAIT_MS = 240_000
 const BUDGET_KEY = 'proof_verification_budget_ms'
 const BUDGET_MS = 80n
 

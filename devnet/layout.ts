@@ -49,9 +49,9 @@ export const DEVNET_PARAMS: Readonly<Record<string, bigint>> = {
   heartbeat_ms: 10_000n,
   propose_timeout_ms: 1_000n,
   vote_timeout_ms: 500n,
-  verdict_window_blocks: 60n,
-  challenge_blocks: 60n,
-  proof_window_blocks: 60n,
+  verdict_window_blocks: 24n,
+  challenge_blocks: 24n,
+  proof_window_blocks: 24n,
   availability_window_blocks: 400n,
   evidence_age: 4_000n,
   unbonding_blocks: 4_000n,
@@ -63,6 +63,7 @@ export const DEVNET_PARAMS: Readonly<Record<string, bigint>> = {
   gov_shadow_blocks: 8n,
   gov_watch_blocks: 12n,
   downtime_min_signed_bps: 0n,
+  epoch_blocks: 20n,
 }
 
 /** Blocks a provider has for a job; seconds at the pace of this chain. */

@@ -36,7 +36,7 @@ export interface Launch {
   readonly folder: string
 }
 
-const READY_MS = 60_000
+const READY_MS = 120_000
 const STOP_MS = 8_000
 
 export async function startProcess({ name, entry, args, folder }: Launch): Promise<NodeProcess> {

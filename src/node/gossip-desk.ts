@@ -98,7 +98,7 @@ export function offerOwn(node: NodeState, turn: Turn, kind: ObjectKind, envelope
   pump(node, turn)
 }
 
-/** After a commit: what was parked is gated again. */
+/** What was parked is gated again: a block was committed, or a proposal accepted. */
 export function releaseParked(node: NodeState, turn: Turn): void {
   take(node, turn, node.intake.committed(node.ledger.head.height))
   pump(node, turn)
@@ -176,6 +176,8 @@ function admit(node: NodeState, turn: Turn, token: Token, object: GatedObject): 
 function onProposalMessage(node: NodeState, turn: Turn, message: ProposalMessage): void {
   if (message.kind === 'proposal') {
     toConsensus(node, turn, { kind: 'proposal', proposal: checked(message.proposal) })
+    // Its parts overtake it while its signature is checked, and have been waiting for it.
+    releaseParked(node, turn)
     return
   }
   const { whole } = node.bodies.add(message.part)

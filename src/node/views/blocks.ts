@@ -71,8 +71,10 @@ export interface BlockParts {
 }
 
 export function blockView({ ledger }: Queries, { stored, next, events }: BlockParts): BlockView {
-  const { block, commit } = stored
+  const { block } = stored
   const { header } = block
+  // What the next block holds is the same on every node; our own certificate may name others.
+  const commit = next?.block.lastCommit ?? stored.commit
   const members = keptValidatorsAt(ledger.state, header.height) ?? []
   const isHead = header.height === ledger.head.height
   const after = isHead ? ledger.head.stateRoot : next?.block.header.stateRoot
