@@ -7,7 +7,7 @@
  *   DIR/guard.journal                         written by the node: what the consensus key has signed
  */
 
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { toHex } from '../base/bytes.ts'
@@ -64,8 +64,8 @@ export function keyOf(keys: readonly NodeKey[], name: KeyName): KeyPair {
 }
 
 /**
- * A validator whose signatures stand in recent blocks, but that has no sign guard here, runs
- * somewhere else: a second one would sign twice and be slashed.
+ * A validator of the set that has no sign guard here runs somewhere else, or has lost what it must
+ * know about its own signatures: a second start could sign twice and be slashed.
  * @throws CliFailure key_active_elsewhere
  */
 export async function requireNotElsewhere(
@@ -73,13 +73,12 @@ export async function requireNotElsewhere(
   dataDir: string,
   account: string,
 ): Promise<void> {
-  const guard = join(dataDir, 'guard.journal')
-  if (existsSync(guard) && statSync(guard).size > 0) return
+  if (existsSync(join(dataDir, 'guard.journal'))) return
   const { validator } = await client.get<Account>(`/blocktorch/accounts/${account}`)
   if (validator === null) return
   const { items } = await client.get<Items<Block>>('/blocktorch/blocks?limit=20')
   const signed = items.find(({ signers }) => signers.includes(account))
-  if (signed !== undefined) {
-    fail(EXIT.rejected, 'key_active_elsewhere', { account, lastSigned: signed.height, dataDir })
-  }
+  if (validator.state !== 'active' && signed === undefined) return
+  const lastSigned = signed?.height ?? 0
+  fail(EXIT.rejected, 'key_active_elsewhere', { account, lastSigned, dataDir })
 }

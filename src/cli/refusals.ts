@@ -152,7 +152,7 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Synchronise it (NTP) and start again; with a wrong clock no block would be accepted.',
   },
   key_active_elsewhere: {
-    meaning: 'This key signs blocks already, and not from this folder.',
+    meaning: 'This key is in the validator set already, and not from this folder.',
     remedy:
       'Stop the other node and move its whole folder here, or join with a new folder and key.',
   },

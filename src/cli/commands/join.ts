@@ -129,11 +129,14 @@ async function inTheSet(
   })
 }
 
-/** @returns the first height seen whose commit holds its signature */
-async function voted({ context, own, account }: Newcomer, input: Input): Promise<number> {
+/**
+ * Asks the node that invited us: what only our own node says would prove nothing.
+ * @returns the first height seen whose commit holds its signature
+ */
+async function voted({ context, remote, account }: Newcomer, input: Input): Promise<number> {
   const wait = { signal: context.signal, withinMs: withinMs(input), everyMs: POLL_MS }
   return await until({ ...wait, code: 'vote_awaited', facts: { account } }, async () => {
-    const { items } = await own.get<Items<Block>>('/blocktorch/blocks?limit=20')
+    const { items } = await remote.get<Items<Block>>('/blocktorch/blocks?limit=20')
     return items.filter(({ signers }) => signers.includes(account)).at(-1)?.height
   })
 }
