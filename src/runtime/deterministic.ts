@@ -187,6 +187,11 @@ export class World {
     return tasksMax
   }
 
+  /** What a journal of `name` holds, durable and whole; for who judges a run. */
+  journalOf(name: PeerId, journal: string): readonly Uint8Array[] {
+    return this.#disks.get(name)?.journals.get(journal) ?? []
+  }
+
   /** Hex digest over the label and time of every task so far. */
   audit(): string {
     return toHex(this.#digest)

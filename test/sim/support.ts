@@ -4,16 +4,28 @@ import { toHex, utf8 } from '../../src/base/bytes.ts'
 import { encode } from '../../src/base/codec.ts'
 import { blake3, sha256 } from '../../src/base/hash.ts'
 import { describeRefusal } from '../../src/base/refusal.ts'
-import { genesisHash as hashOf, type Genesis } from '../../src/ledger/types/genesis.ts'
-import { EnvelopeCodec, OBJECT_KIND_BYTES, type ObjectKind, objectId } from '../../src/ledger/types/envelope.ts'
-import { type Action, encodeAction, TransactionCodec } from '../../src/ledger/types/transaction.ts'
+import {
+  EnvelopeCodec,
+  OBJECT_KIND_BYTES,
+  type ObjectKind,
+  objectId,
+} from '../../src/ledger/types/envelope.ts'
+import type { EventKind, LedgerEvent } from '../../src/ledger/types/event.ts'
+import { type Genesis, genesisHash as hashOf } from '../../src/ledger/types/genesis.ts'
 import { JobDescriptorCodec, OfferCodec } from '../../src/ledger/types/market.ts'
+import { type Action, encodeAction, TransactionCodec } from '../../src/ledger/types/transaction.ts'
 import type { NamedProgram } from '../../src/program/builder.ts'
 import { int8Mlp } from '../../src/program/networks.ts'
-import { signerOf } from '../../src/runtime/io/key-file.ts'
-import { Cluster, SIM_KERNEL, type SimKeys, simGenesis, type SimNodeSpec } from '../../src/sim/cluster.ts'
-import { checkSignature, pairNamed } from '../../src/sim/io/crypto.ts'
 import type { Faults } from '../../src/runtime/deterministic.ts'
+import { signerOf } from '../../src/runtime/io/key-file.ts'
+import {
+  Cluster,
+  SIM_KERNEL,
+  type SimKeys,
+  type SimNodeSpec,
+  simGenesis,
+} from '../../src/sim/cluster.ts'
+import { checkSignature, pairNamed } from '../../src/sim/io/crypto.ts'
 
 export const KEYS: SimKeys = {
   signer: (name) => signerOf(pairNamed(name)),
@@ -48,12 +60,22 @@ export function idOf(name: string): string {
   return toHex(KEYS.signer(name).publicKey)
 }
 
-export function envelope(genesis: Genesis, kind: ObjectKind, body: Uint8Array, name: string): Uint8Array {
+export function envelope(
+  genesis: Genesis,
+  kind: ObjectKind,
+  body: Uint8Array,
+  name: string,
+): Uint8Array {
   const signature = KEYS.signer(name).sign(objectId(kind, hashOf(genesis), body))
   return encode(EnvelopeCodec, { kind: OBJECT_KIND_BYTES[kind], body, signature })
 }
 
-export function transaction(genesis: Genesis, name: string, nonce: bigint, action: Action): Uint8Array {
+export function transaction(
+  genesis: Genesis,
+  name: string,
+  nonce: bigint,
+  action: Action,
+): Uint8Array {
   const sender = KEYS.signer(name).publicKey
   const body = encode(TransactionCodec, { sender, nonce, tip: 0n, ...encodeAction(action) })
   return envelope(genesis, 'transaction', body, name)
@@ -89,6 +111,25 @@ export function smallNetwork(): NamedProgram {
     shift: 22,
   })
   return int8Mlp(2, [layer(8, 6), layer(6, 3)])
+}
+
+/** Falsifies the bias sum of every job it is matched to. */
+export const CHEAT: SimNodeSpec = {
+  name: 'cheat',
+  role: 'provider',
+  tamper: (_program, outputs) => {
+    const bytes = outputs[1]
+    if (bytes !== undefined) bytes[0] = (bytes[0] ?? 0) ^ 1
+  },
+}
+
+/** The events of one kind, as a node told them. */
+export function events(chain: Cluster, node: string, kind: EventKind): LedgerEvent[] {
+  return chain.facts.flatMap(({ node: who, fact }) =>
+    who === node && fact.kind === 'block-committed'
+      ? fact.events.filter((event) => event.kind === kind)
+      : [],
+  )
 }
 
 /** Registers program and providers, posts their asks, and makes the given number of offers. */
