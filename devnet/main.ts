@@ -4,7 +4,7 @@
  *   processes up -> story -> demonstration -> report -> stays up, or stops and exits with the result
  */
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { toHex } from '../src/base/bytes.ts'
@@ -19,9 +19,18 @@ import { classifyJob, floatJob, trainingJob } from './programs.ts'
 import { makeReport, summary } from './report.ts'
 import { Story } from './story.ts'
 
-/** Milliseconds since the command began, setup included. */
-const startedMs = Number(process.env['TB_STARTED_MS'] ?? Date.now())
+/** When the command began, set-up included: set-up leaves the instant behind. */
+const startedMs = takeStart() ?? Date.now()
 const sinceStart = (): number => (Date.now() - startedMs) / 1000
+
+/** @returns the instant set-up left behind, once; undefined when this was started without it. */
+function takeStart(): number | undefined {
+  const path = resolve('build/command-started')
+  if (!existsSync(path)) return undefined
+  const startedAt = Number(readFileSync(path, 'utf8'))
+  rmSync(path)
+  return Number.isFinite(startedAt) ? startedAt : undefined
+}
 
 function say(line: string): void {
   process.stderr.write(`${sinceStart().toFixed(1).padStart(6)} s  ${line}\n`)

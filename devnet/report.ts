@@ -262,8 +262,8 @@ async function moneyFaults(
     bodies.map(({ id }) => cli<{ payment: string }>(first, 'job', 'show', id)),
   )
   expect('paid in the command line', sum(told.map(({ payment }) => payment)), paid)
-  const listed = await cli<{ items: SlashBody[] }>(first, 'explorer', 'slashes')
-  expect('slashed in the command line', sum(listed.items.map(({ amount }) => amount)), taken)
+  const listed = await cli<{ slashes: SlashBody[] }>(first, 'explorer', 'slashes')
+  expect('slashed in the command line', sum(listed.slashes.map(({ amount }) => amount)), taken)
   return faults
 }
 

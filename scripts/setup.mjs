@@ -236,6 +236,11 @@ async function setUp(args) {
     say(`[setup] waiting for the set-up of process ${pid}`),
   )
   process.once('exit', free)
+  // The devnet tells how long its user waited, and that begins here.
+  writeFileSync(
+    join(ROOT, 'build/command-started'),
+    String(Date.now() - Math.round(performance.now())),
+  )
   if (only === undefined) await installAndBuildNative()
   await build()
 }
