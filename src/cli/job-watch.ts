@@ -83,18 +83,19 @@ const WORDS: Readonly<Record<string, string>> = {
   'attempt-late': 'provider too late',
   'attempt-voided': 'attempt voided',
   'job-settled': 'settled',
+  'fee-paid': 'fee paid',
   refunded: 'refunded',
   compensated: 'compensated',
   'latency-breached': 'verification slower than its budget',
 }
 
-const MONEY: ReadonlySet<string> = new Set(['job-settled', 'refunded', 'compensated'])
+const MONEY: ReadonlySet<string> = new Set(['job-settled', 'fee-paid', 'refunded', 'compensated'])
 
 export function historyText(line: Line, job: Job): string {
-  const { height, kind, reason, value, actor } = line
-  const attempt = job.attempts.find((each) => each.provider === actor)
+  const { height, kind, reason, value, count, actor } = line
+  const attempt = job.attempts.find((each) => each.attempt === count)
   const extra = [
-    kind === 'job-matched' && attempt !== undefined ? `to ${actor.slice(0, 8)}` : '',
+    kind === 'job-matched' && actor !== '' ? `to ${actor.slice(0, 8)}` : '',
     kind === 'attempt-verified' ? latencyText(attempt) : '',
     MONEY.has(kind) ? showAmount(value) : '',
     reason === '' ? '' : `(${reason})`,
@@ -103,7 +104,8 @@ export function historyText(line: Line, job: Job): string {
   return printable(`#${height} ${words.join(' ')}`)
 }
 
-function latencyText(attempt: Attempt | undefined): string {
+/** The median is only known once the verdicts are in, which may be after the line was told. */
+export function latencyText(attempt: Attempt | undefined): string {
   const micros = attempt?.verifyMicrosMedian
   return micros === undefined ? '' : `in ${(micros / 1000).toFixed(2)} ms`
 }

@@ -18,6 +18,7 @@ import { type Estimate, estimate, lowestPrice } from '../estimate.ts'
 import { CliFailure, EXIT, fail } from '../failure.ts'
 import { type JobFile, readInput, readJobFile } from '../job-file.ts'
 import {
+  latencyText,
   requireSettled,
   saveOutputs,
   WITHIN_S_DEFAULT,
@@ -104,7 +105,9 @@ function withinMs(input: Input): number {
 
 function endText(job: Job, outputs: readonly string[]): string {
   const paid = `job ${job.id} ${job.state}: paid ${showAmount(job.payment)} to ${job.provider}`
-  return [paid, `output digest ${job.outputDigest}`, ...outputs].join('\n')
+  const latency = latencyText(job.attempts.at(-1))
+  const checked = latency === '' ? [] : [`verified ${latency} (median of the validators)`]
+  return [paid, ...checked, `output digest ${job.outputDigest}`, ...outputs].join('\n')
 }
 
 function amountIn(value: string | number): bigint {
