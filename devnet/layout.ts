@@ -46,7 +46,7 @@ export const OFFERINGS: readonly Offering[] = [
 /** A chain that moves: short windows, each longer than eight validators need. */
 export const DEVNET_PARAMS: Readonly<Record<string, bigint>> = {
   min_block_interval_ms: 50n,
-  heartbeat_ms: 10_000n,
+  heartbeat_ms: 2_000n,
   propose_timeout_ms: 1_000n,
   vote_timeout_ms: 500n,
   verdict_window_blocks: 24n,

@@ -12,7 +12,15 @@ import { toHex } from '../src/base/bytes.ts'
 import { readGenesisFile, writeGenesisFile } from '../src/ledger/io/genesis-file.ts'
 import { chainId, type Genesis, genesisHash } from '../src/ledger/types/genesis.ts'
 import { writeKeyFile } from '../src/runtime/io/key-file.ts'
-import { devnetGenesis, folderOf, type Member, members, pairNamed, writeKeys } from './layout.ts'
+import {
+  devnetGenesis,
+  folderOf,
+  type Member,
+  members,
+  type Part,
+  pairNamed,
+  writeKeys,
+} from './layout.ts'
 import { type NodeProcess, startProcess } from './processes.ts'
 
 export interface Network {
@@ -26,13 +34,15 @@ export interface Network {
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 
+/** @param parts who takes part; all of them unless told otherwise */
 export async function startNetwork(
   root: string,
   seed: string,
   say: (line: string) => void,
+  parts: readonly Part[] = ['validator', 'provider', 'cheat'],
 ): Promise<Network> {
   const genesis = await prepare(root, seed)
-  const everyone = members(seed)
+  const everyone = members(seed).filter(({ part }) => parts.includes(part))
   const [first, ...rest] = everyone
   if (first === undefined) throw new Error('a devnet has members')
   const nodes = new Map<string, NodeProcess>()

@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 
 import { NodeClient, until } from './client.ts'
 import type { Bought } from './demo.ts'
+import { finalityMs, quantile } from './finality.ts'
 import type { Network } from './network.ts'
 import { accuracyOf } from './programs.ts'
 import type { Story } from './story.ts'
@@ -127,8 +128,10 @@ export async function makeReport(input: ReportInput): Promise<Report> {
   const supply = await client.get<{ conserved: boolean }>('/blocktorch/supply')
   const money = await moneyFaults(story, clients, bodies, slashed)
   const proposal = await parameterOn(clients, outcome.paramHeight)
-  const texts = await Promise.all(clients.map((each) => each.text('/metrics')))
-  const finalityMs = finality(texts)
+  const validators = network.nodes
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith('validator'))
+  const times = finalityMs(network.root, validators)
   const faults = [
     ...money,
     ...jobs.filter(({ state }) => state !== 'Settled').map(({ id }) => `job ${id} is not settled`),
@@ -147,7 +150,7 @@ export async function makeReport(input: ReportInput): Promise<Report> {
     validators: input.validators,
     providers: network.nodes.length - input.validators,
     height: stateRoots.height,
-    finalityMs,
+    finalityMs: { p50: quantile(times, 0.5), p95: quantile(times, 0.95) },
     jobs,
     slashed,
     accuracy,
@@ -305,29 +308,9 @@ async function parameterOn(
   return { key: BUDGET_KEY, value, height, equal }
 }
 
-/** Quantiles over the buckets of every node's finality histogram; milliseconds. */
-function finality(texts: readonly string[]): Report['finalityMs'] {
-  const buckets = new Map<number, number>()
-  for (const text of texts) {
-    for (const line of text.split('\n')) {
-      const found = /^block_finality_seconds_bucket\{.*le="([^"]+)".*\} (\d+)$/.exec(line)
-      if (found === null) continue
-      const bound = found[1] === '+Inf' ? Number.POSITIVE_INFINITY : Number(found[1])
-      buckets.set(bound, (buckets.get(bound) ?? 0) + Number(found[2]))
-    }
-  }
-  const sorted = [...buckets].sort(([left], [right]) => left - right)
-  const total = sorted[sorted.length - 1]?.[1] ?? 0
-  const quantile = (share: number): number => {
-    const bound = sorted.find(([, count]) => count >= share * total)?.[0] ?? 0
-    return Math.round(bound * 1000)
-  }
-  return { p50: quantile(0.5), p95: quantile(0.95) }
-}
-
 /** The report in a few lines for people. */
 export function summary(report: Report): string[] {
-  const { seconds, jobs, slashed, finalityMs, stateRoots } = report
+  const { seconds, jobs, slashed, stateRoots } = report
   return [
     '',
     `${jobs.length} jobs, first settled after ${seconds.toFirstSettled.toFixed(1)} s, all after ${seconds.total.toFixed(1)} s`,
@@ -339,7 +322,7 @@ export function summary(report: Report): string[] {
       (slash) => `  slashed ${slash.provider}: ${slash.amount} nBLOCK, ${slash.reason}`,
     ),
     `accuracy ${report.accuracy.toFixed(4)} on 512 digits`,
-    `height ${report.height}, finality p50 ${finalityMs.p50} ms, p95 ${finalityMs.p95} ms`,
+    `height ${report.height}, finality p50 ${report.finalityMs.p50} ms, p95 ${report.finalityMs.p95} ms`,
     `state roots ${stateRoots.equal ? 'equal' : 'DIFFER'} at height ${stateRoots.height}; money ${report.conservation ? 'conserved' : 'NOT CONSERVED'}`,
     `${report.proposal.key} = ${report.proposal.value} from block ${report.proposal.height} on every node: ${report.proposal.equal}`,
     ...report.faults.map((fault) => `FAULT ${fault}`),

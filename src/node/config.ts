@@ -157,7 +157,7 @@ export function flagOf(key: ConfigKey): string {
 }
 
 function unknownKnobs(env: EnvironmentMap): string[] {
-  const known = new Set(CONFIG_KEYS.map((key) => SETTINGS[key].knob as string))
+  const known = new Set(CONFIG_KEYS.map((key) => SETTINGS[key].knob))
   return Object.keys(env)
     .filter((name) => name.startsWith('TB_') && !known.has(name) && !ELSEWHERE.has(name))
     .filter((name) => !ELSEWHERE_PREFIXES.some((prefix) => name.startsWith(prefix)))

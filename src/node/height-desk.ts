@@ -8,8 +8,10 @@
 import { assert } from '../base/assert.ts'
 import { fromHex } from '../base/bytes.ts'
 import { timeMs } from '../base/time.ts'
+import { commitOf } from '../consensus/certificate.ts'
 import type { Timeouts } from '../consensus/events.ts'
 import type { GuardRecord } from '../consensus/sign-guard.ts'
+import { commitCertificate } from '../consensus/state.ts'
 import type { WalEntry } from '../consensus/wal.ts'
 import type { Params } from '../governance/params.ts'
 import { windowsOpen } from '../ledger/duties.ts'
@@ -32,11 +34,24 @@ const REBROADCAST_ROUNDS = 1
 export function afterCommit(node: NodeState, turn: Turn, block: Block): void {
   assert(block.header.height === node.ledger.head.height, 'the head is what was committed')
   node.pool.committed(node.ledger, block)
+  takeLatePrecommits(node)
   onHeadMoved(node, turn)
   startHeight(node, turn, [], [])
   releaseParked(node, turn)
   onValidatorBlock(node, turn)
   onProviderBlock(node, turn)
+}
+
+/**
+ * Precommits that came after the decision stand in the next block too: who was a little late has
+ * signed all the same, and is not counted as missing.
+ */
+function takeLatePrecommits({ consensus, ledger }: NodeState): void {
+  const { current } = consensus
+  if (current?.decision === undefined || current.setup.height !== ledger.head.height) return
+  const full = commitCertificate(current, current.decision.round)
+  if (full?.value !== current.decision.value) return
+  ledger.head = { ...ledger.head, commit: commitOf(full) }
 }
 
 /** Begins the height after the head; `replay` and `signed` are what a restart takes up. */

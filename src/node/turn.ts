@@ -67,7 +67,7 @@ export function ask<Kind extends keyof Completions>(
   then: (turn: Turn, event: Completion<Kind>) => void,
 ): void {
   const token = turn.waiting.open((later, event) => then(later, event as Completion<Kind>))
-  turn.effects.push({ ...effect, token } as unknown as NodeEffect)
+  turn.effects.push({ ...effect, token })
 }
 
 export function say(turn: Turn, effect: Exclude<NodeEffect, Slow>): void {
