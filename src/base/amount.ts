@@ -1,7 +1,7 @@
 /**
  * Money: whole nBLOCK (10^-9 BLOCK), bounded by 2^128, and the integer rules it is divided by.
  *
- * Rates are parts per million or basis points; division floors; what flooring leaves over is given
+ * Rates are basis points; division floors; what flooring leaves over is given
  * out by the largest-remainder rule, so that a split conserves its amount exactly.
  */
 
@@ -13,7 +13,6 @@ export type Amount = Brand<bigint, 'Amount'>
 
 export const AMOUNT_LIMIT: bigint = 1n << 128n
 export const BPS: bigint = 10_000n
-export const PPM: bigint = 1_000_000n
 export const NBLOCK_PER_BLOCK: bigint = 1_000_000_000n
 
 export function amount(value: bigint): Amount {
@@ -21,27 +20,9 @@ export function amount(value: bigint): Amount {
   return value as Amount
 }
 
-export function plus(left: Amount, right: Amount): Amount {
-  return amount(left + right)
-}
-
-/** Precondition: `right <= left`. Check first; an amount never goes below zero. */
-export function minus(left: Amount, right: Amount): Amount {
-  return amount(left - right)
-}
-
-export function lesser(left: Amount, right: Amount): Amount {
-  return left < right ? left : right
-}
-
 /** floor(value * bps / 10^4). */
 export function basisPoints(value: Amount, bps: bigint): Amount {
   return amount((value * bps) / BPS)
-}
-
-/** floor(value * ppm / 10^6). */
-export function partsPerMillion(value: Amount, ppm: bigint): Amount {
-  return amount((value * ppm) / PPM)
 }
 
 /**

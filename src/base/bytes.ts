@@ -9,7 +9,7 @@ const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
 /** Lower-case hexadecimal, two digits a byte, no prefix. */
 export function toHex(bytes: Uint8Array): string {
   let hex = ''
-  for (const byte of bytes) hex += HEX[byte]
+  for (const byte of bytes) hex += HEX[byte] as string
   return hex
 }
 

@@ -8,8 +8,3 @@ export function byText(left: string, right: string): number {
 export function byBigint(left: bigint, right: bigint): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
-
-/** The entries of `map` in key order. */
-export function sortedEntries<Value>(map: ReadonlyMap<string, Value>): [string, Value][] {
-  return [...map.entries()].sort(([left], [right]) => byText(left, right))
-}

@@ -17,7 +17,3 @@ export function durationMs(value: number): DurationMs {
   assert(Number.isSafeInteger(value) && value >= 0, 'a span is a whole, non-negative number')
   return value as DurationMs
 }
-
-export function later(at: TimeMs, span: DurationMs): TimeMs {
-  return timeMs(at + span)
-}

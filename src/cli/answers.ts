@@ -2,11 +2,7 @@
 
 import type { z } from 'zod'
 
-import type {
-  AccountView,
-  ProviderView as Provider,
-  ValidatorView as Validator,
-} from '../node/views/accounts.ts'
+import type { AccountView, ValidatorView as Validator } from '../node/views/accounts.ts'
 import type { BlockView } from '../node/views/blocks.ts'
 import type { ComputeStatsView } from '../node/views/compute.ts'
 import type { ExplainView } from '../node/views/explain.ts'
@@ -36,7 +32,6 @@ export type Peers = z.infer<typeof PeersView>
 export type GenesisAnswer = z.infer<typeof GenesisView>
 export type Account = z.infer<typeof AccountView>
 export type ValidatorRow = z.infer<typeof Validator>
-export type ProviderRow = z.infer<typeof Provider>
 export type Block = z.infer<typeof BlockView>
 export type ComputeStats = z.infer<typeof ComputeStatsView>
 export type Explanation = z.infer<typeof ExplainView>

@@ -8,7 +8,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-
+import { unreachable } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { RefusalError, refusal, refuse } from '../base/refusal.ts'
 import type { Tamper } from '../compute/courier.ts'
@@ -337,8 +337,15 @@ function writeLog(log: Logger, fact: NodeFact): void {
     case 'round-started':
       if (fact.round > 0) log.info(fact.kind, { height: fact.height, round: fact.round })
       return
-    default:
+    case 'object-pooled':
+    case 'misbehaviour-seen':
+    case 'sync-progress':
+    case 'verdict-given':
+    case 'job-run':
       log.debug(fact.kind)
+      return
+    default:
+      unreachable(fact)
   }
 }
 

@@ -35,8 +35,10 @@ export const startOwnNode: StartNode = async (env, flags) => {
   ])
   const { config } = readConfig(env, flags)
   await requirePorts(config)
-  const { info, node, stop } = await hostNode({ config })
-  return { http: info.http, p2p: node.network.addresses, account: info.account ?? null, stop }
+  const hosted = await hostNode({ config })
+  const { http, account } = hosted.info
+  const p2p = hosted.node.network.addresses
+  return { http, p2p, account: account ?? null, stop: () => hosted.stop() }
 }
 
 /** Asked before anything is opened: half a node would have to be taken down again. */

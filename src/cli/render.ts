@@ -6,7 +6,6 @@
 
 import { toHex } from '../base/bytes.ts'
 
-export type Cell = string | number | bigint | boolean | null | undefined
 export type Row = Readonly<Record<string, unknown>>
 
 /** One line without a line break. */

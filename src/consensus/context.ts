@@ -86,7 +86,7 @@ export class Context {
   }
 
   clearTimers(which: (timer: Timer) => boolean): void {
-    for (const timer of [...this.current.timers.values()]) {
+    for (const timer of Array.from(this.current.timers.values())) {
       if (which(timer)) this.clearTimer(timer)
     }
   }

@@ -262,8 +262,12 @@ function answerProposal(driver: DriverState, proposal: JudgedProposal): CoreOutp
     case 'precommit':
       if (!hasQuorumFor(driver.keeper, round, 'prevote', value, validRound)) return NOTHING
       return callCore(driver, { kind: 'proposal-and-polka', value })
-    default:
+    case 'unstarted':
+    case 'commit':
+    case 'none':
       return NOTHING
+    default:
+      return unreachable(driver.core.step)
   }
 }
 

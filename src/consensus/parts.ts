@@ -97,7 +97,7 @@ export interface PartsBox {
 }
 
 export function newPartsBox(proposal: ProposalClaim): PartsBox {
-  return { proposal, parts: new Array<Uint8Array | undefined>(proposal.partsCount).fill(undefined) }
+  return { proposal, parts: Array.from({ length: proposal.partsCount }, () => undefined) }
 }
 
 /** Precondition: `judgePart` found nothing. Returns the whole body once the last part is there. */

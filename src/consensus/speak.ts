@@ -89,7 +89,7 @@ export function onJournalled(context: Context, sequence: number, said: Said): vo
   assert(sequence <= state.journalSequence, 'only what was written is durable')
   state.journalledUpTo = Math.max(state.journalledUpTo, sequence)
   if (state.current === undefined) return
-  for (const pending of [...state.current.outbox.values()]) release(context, pending, said)
+  for (const pending of Array.from(state.current.outbox.values())) release(context, pending, said)
 }
 
 function request(context: Context, wanted: SignRequest, polka: QuorumCertificate | null): void {

@@ -192,7 +192,7 @@ function onJudged(context: Context, round: Round, value: ValueId, valid: boolean
   context.log({ kind: 'judged', round, value, valid })
   if (valid) current.valid.add(value)
   else current.invalid.add(key)
-  for (const proposals of [...current.proposals.values()]) {
+  for (const proposals of Array.from(current.proposals.values())) {
     for (const proposal of proposals) {
       if (proposal.value !== value) continue
       if (valid || proposal.round === round) feedProposal(context, proposal, valid)

@@ -281,7 +281,14 @@ function proposalFromWire(signed: SignedProposal, polka: Certificate | null): Pr
   const { height, round, proposer, partsRoot, partsCount, bodyBytes } = body
   const value = toHex(body.blockId)
   return {
-    ...{ height, round, validRound, value, proposer, partsRoot, partsCount, bodyBytes },
+    height,
+    round,
+    validRound,
+    value,
+    proposer,
+    partsRoot,
+    partsCount,
+    bodyBytes,
     signature,
     polka,
   }

@@ -189,8 +189,16 @@ function applyAction(execution: Execution, sender: string, id: string, action: A
     case 'vote':
       applyVote(execution, sender, id, action.payload)
       return
-    default:
+    case 'register-provider':
+    case 'retire-provider':
+    case 'register-program':
+    case 'retire-program':
+    case 'post-ask':
+    case 'cancel-ask':
       applyMarketAction(execution, sender, id, action)
+      return
+    default:
+      unreachable(action)
   }
 }
 

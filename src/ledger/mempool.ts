@@ -298,8 +298,18 @@ function lockedOf(ledger: Ledger, opened: Opened): bigint {
       return action.payload.bond
     case 'propose':
       return action.payload.deposit
-    default:
+    case 'unbond':
+    case 'unjail':
+    case 'rotate-key':
+    case 'vote':
+    case 'retire-provider':
+    case 'register-program':
+    case 'retire-program':
+    case 'post-ask':
+    case 'cancel-ask':
       return 0n
+    default:
+      return unreachable(action)
   }
 }
 
@@ -328,8 +338,13 @@ function isStale(ledger: Ledger, { opened, speaker, sinceHeight }: Pooled): bool
     case 'offer':
     case 'cancel-offer':
       return opened.body.expiryHeight <= height
-    default:
+    case 'receipt':
+    case 'proof-announce':
+    case 'attestation-batch':
+    case 'evidence':
       return height - sinceHeight > STALE_BLOCKS
+    default:
+      return unreachable(opened)
   }
 }
 

@@ -124,9 +124,16 @@ function follow(
       if (edge.to === 'rolled-back') recall(execution, id, record, edge)
       else close(execution, id, record, edge)
       return
-    default:
+    case 'deposit':
+    case 'timelock':
       if (isOpenPhase(edge.to)) setPhase(execution, id, record, edge)
       else close(execution, id, record, edge)
+      return
+    case 'final':
+    case 'rejected':
+    case 'expired':
+    case 'rolled-back':
+      assert(false, 'a closed proposal has no edge')
   }
 }
 

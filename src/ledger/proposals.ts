@@ -43,13 +43,11 @@ import type { Reader } from './state.ts'
 import type { ActionPayload } from './types/transaction.ts'
 import { memberOf, validatorsAt } from './validators.ts'
 
-export { PHASES, type Phase } from '../governance/proposal.ts'
+export { PHASES } from '../governance/proposal.ts'
 export { governAtEnd } from './proposals-advance.ts'
 export {
   depositedByProposals,
   itemsOf,
-  openProposals,
-  PROPOSALS,
   type ProposalRecord,
   phaseOf,
   proposalOf,

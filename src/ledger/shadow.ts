@@ -28,7 +28,7 @@ import { SHADOW_EPOCHS, SHADOW_EPOCHS_KEPT } from './proposals-records.ts'
 import { freeBond, providerOf } from './providers-bonds.ts'
 import { punishableBond } from './slashing.ts'
 import { numberKey, type Reader } from './state.ts'
-import type { LedgerEvent } from './types/event.ts'
+import type { EventKind, LedgerEvent } from './types/event.ts'
 import { validatorOf } from './validators.ts'
 
 const FRAUD: ReadonlySet<string> = new Set(['fraud_proof', 'receipt_equivocation', 'invalid_proof'])
@@ -68,40 +68,29 @@ export function shadowBlock(
 
 /** Everything that was judged in the block so far, in the order of its story. */
 export function judgedInBlock({ view, events }: Execution): Judged[] {
-  return events.flatMap((event) => judgedBy(view, event))
+  return events.flatMap((event) => JUDGES[event.kind]?.(view, event) ?? [])
 }
 
-function judgedBy(reader: Reader, event: LedgerEvent): Judged[] {
-  switch (event.kind) {
-    case 'fee-burned':
-      return [
-        {
-          kind: 'fee',
-          of: event.reason === 'offer' ? 'offer' : 'transaction',
-          bytes: event.count,
-        },
-      ]
-    case 'job-offered':
-      return admissionOf(jobOf(reader, event.subject))
-    case 'attempt-anchored':
-      return matchOf(reader, event)
-    case 'job-settled':
-      return settlementOf(reader, event)
-    case 'provider-slashed':
-      return [providerSlash(reader, event)]
-    case 'validator-slashed': {
-      const offence: Offence = event.reason === FALSE_VERDICT ? 'false-verdict' : 'equivocation'
-      return [{ kind: 'slash', offence, base: validatorBond(reader, event.subject) + event.value }]
-    }
-    case 'shadow-diff': {
-      // Told by the gate of false verdicts, when it is in shadow.
-      if (event.reason !== FALSE_VERDICT) return []
-      const base = validatorBond(reader, event.actor)
-      return [{ kind: 'slash', offence: 'false-verdict', base }]
-    }
-    default:
-      return []
-  }
+type Judge = (reader: Reader, event: LedgerEvent) => Judged[]
+
+/** What each kind of event says was judged; the others tell of no judgement. */
+const JUDGES: Readonly<Partial<Record<EventKind, Judge>>> = {
+  'fee-burned': (_, { reason, count }) => [
+    { kind: 'fee', of: reason === 'offer' ? 'offer' : 'transaction', bytes: count },
+  ],
+  'job-offered': (reader, { subject }) => admissionOf(jobOf(reader, subject)),
+  'attempt-anchored': (reader, event) => matchOf(reader, event),
+  'job-settled': (reader, event) => settlementOf(reader, event),
+  'provider-slashed': (reader, event) => [providerSlash(reader, event)],
+  'validator-slashed': (reader, { reason, subject, value }) => {
+    const offence: Offence = reason === FALSE_VERDICT ? 'false-verdict' : 'equivocation'
+    return [{ kind: 'slash', offence, base: validatorBond(reader, subject) + value }]
+  },
+  'shadow-diff': (reader, { reason, actor }) => {
+    // Told by the gate of false verdicts, when it is in shadow.
+    if (reason !== FALSE_VERDICT) return []
+    return [{ kind: 'slash', offence: 'false-verdict', base: validatorBond(reader, actor) }]
+  },
 }
 
 function admissionOf(job: JobRecord | undefined): Judged[] {

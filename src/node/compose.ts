@@ -10,7 +10,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { fromHex, toHex } from '../base/bytes.ts'
+import { toHex } from '../base/bytes.ts'
 import { encode } from '../base/codec.ts'
 import { vrfProve } from '../base/ecvrf.ts'
 import { refusal } from '../base/refusal.ts'
@@ -25,8 +25,6 @@ import { openLevelStore } from '../ledger/io/level-store.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { BODY_PREFIX, unsealed } from '../ledger/store-schema.ts'
 import { chainId, type Genesis } from '../ledger/types/genesis.ts'
-import { indexOf, validatorSet } from '../ledger/types/validator-set.ts'
-import { validatorsAt } from '../ledger/validators.ts'
 import { type Libp2pNetwork, openLibp2pNetwork } from '../p2p/io/libp2p-network.ts'
 import type { PeerProfileName } from '../p2p/profiles.ts'
 import { StatusBody } from '../p2p/protocols.ts'
@@ -206,10 +204,4 @@ function identityOf({ account, validator }: NodeOptions, fabric: Fabric | undefi
         ? undefined
         : { name: fabric.manifest.name, kernelDigest: fabric.manifest.kernelDigest },
   }
-}
-
-/** Whether `account` votes at the next height. */
-export function isActive(ledger: Ledger, account: string): boolean {
-  const set = validatorSet(validatorsAt(ledger.state, ledger.head.height + 1n))
-  return indexOf(set, fromHex(account)) !== undefined
 }

@@ -89,8 +89,17 @@ function perform(node: NodeState, turn: Turn, effect: ConsensusEffect): void {
       if (node.timers.delete(id)) say(turn, { kind: 'clear-timer', id })
       return
     }
-    default:
+    case 'journal':
+    case 'journal-reset':
+    case 'decided':
+    case 'want-block':
+    case 'evidence':
+    case 'rebroadcast':
+    case 'fact':
       performRest(node, turn, effect)
+      return
+    default:
+      unreachable(effect)
   }
 }
 

@@ -195,8 +195,18 @@ export class Driver {
       case 'fact':
         ports.tell(effect.fact)
         break
-      default:
+      case 'sign':
+      case 'journal':
+      case 'replace-journal':
+      case 'load':
+      case 'request':
+      case 'fetch':
+      case 'verify':
+      case 'run':
         this.#performSlow(effect)
+        break
+      default:
+        unreachable(effect)
     }
   }
 

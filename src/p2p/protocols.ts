@@ -15,7 +15,6 @@
 import {
   byteList,
   bytes32,
-  bytesOf,
   type Codec,
   container,
   type Decoded,
@@ -110,7 +109,6 @@ export const RefusalBody: Codec<{
   code: byteList(64),
   facts: list(container({ name: byteList(32), text: byteList(128) }), 8),
 })
-export const ContextBytes: Codec<Uint8Array> = bytesOf(CONTEXT_BYTES)
 
 /** First byte of each response frame. */
 export const RESULT = { ok: 0, refused: 1, fault: 2 } as const

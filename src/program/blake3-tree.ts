@@ -60,13 +60,13 @@ function mix(
   y: number,
 ): void {
   v[a] = ((v[a] as number) + (v[b] as number) + x) | 0
-  v[d] = rotate((v[d] as number) ^ (v[a] as number), 16)
-  v[c] = ((v[c] as number) + (v[d] as number)) | 0
-  v[b] = rotate((v[b] as number) ^ (v[c] as number), 12)
-  v[a] = ((v[a] as number) + (v[b] as number) + y) | 0
-  v[d] = rotate((v[d] as number) ^ (v[a] as number), 8)
-  v[c] = ((v[c] as number) + (v[d] as number)) | 0
-  v[b] = rotate((v[b] as number) ^ (v[c] as number), 7)
+  v[d] = rotate((v[d] as number) ^ v[a], 16)
+  v[c] = ((v[c] as number) + v[d]) | 0
+  v[b] = rotate((v[b] as number) ^ v[c], 12)
+  v[a] = (v[a] + v[b] + y) | 0
+  v[d] = rotate(v[d] ^ v[a], 8)
+  v[c] = (v[c] + v[d]) | 0
+  v[b] = rotate(v[b] ^ v[c], 7)
 }
 
 const COLUMNS_AND_DIAGONALS: readonly (readonly [number, number, number, number])[] = [

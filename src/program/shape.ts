@@ -24,10 +24,6 @@ const NAMES: ReadonlyMap<Dtype, string> = new Map([
   [S32, 's32'],
 ])
 
-export function isDtype(dtype: number): boolean {
-  return SIZES.has(dtype)
-}
-
 /** Bytes of one element. */
 export function elementBytes(dtype: Dtype): number {
   return SIZES.get(dtype) ?? refuse('dtype_unknown', { dtype })

@@ -139,7 +139,7 @@ function judge(request: VerifyRequest, blobs: SimBlobs, node: string): LaneVerdi
   if (manifest === undefined) return { kind: 'unavailable', digest: request.manifestDigest }
   const opDigests = program.ops.map((_, index) => manifest.slice(32 * index, 32 * index + 32))
   const claimed = opDigests.map(find)
-  const missing = claimed.findIndex((bytes) => bytes === undefined)
+  const missing = claimed.indexOf(undefined)
   if (missing >= 0) return { kind: 'unavailable', digest: opDigests[missing] as Uint8Array }
   const given = [...request.inputs, ...program.weights.map(({ digest }) => digest)].map(find)
   if (given.some((bytes) => bytes === undefined)) {

@@ -7,7 +7,7 @@
  */
 
 import { unreachable } from '../base/assert.ts'
-import type { LedgerEvent } from '../ledger/types/event.ts'
+import type { EventKind, LedgerEvent } from '../ledger/types/event.ts'
 import type { Lane, Verification } from '../ledger/types/market.ts'
 import type { Labels, Meter, Topic, Verdict } from '../runtime/ports.ts'
 
@@ -129,49 +129,59 @@ function projectBlock(
 
 /** One line of a block's story. */
 export function projectEvent(event: LedgerEvent, jobs: JobLabels): MetricUpdate[] {
-  return [add('ledger_events_total', 1, { kind: event.kind }), ...told(event, jobs)]
+  const told = TELLS[event.kind]?.(event, jobs) ?? []
+  return [add('ledger_events_total', 1, { kind: event.kind }), ...told]
 }
 
-function told(event: LedgerEvent, jobs: JobLabels): MetricUpdate[] {
-  switch (event.kind) {
-    case 'job-offered':
-      return [add('jobs_total', 1, { outcome: 'offered' })]
-    case 'job-expired':
-      return [add('jobs_total', 1, { outcome: 'expired' })]
-    case 'job-cancelled':
-      return [add('jobs_total', 1, { outcome: 'cancelled' })]
-    case 'job-matched':
-      return [add('matches_total', 1, { lane: labelsOf(event, jobs).lane })]
-    case 'attempt-anchored':
-      return [
-        add('job_attempts_total', 1, { outcome: 'anchored' }),
-        add('receipts_total', 1, labelsOf(event, jobs)),
-      ]
-    case 'attempt-verified':
-      return [add('job_attempts_total', 1, { outcome: 'verified' })]
-    case 'attempt-indeterminate':
-      return [add('job_attempts_total', 1, { outcome: 'indeterminate' })]
-    case 'attempt-voided':
-      return [add('job_attempts_total', 1, { outcome: 'voided' })]
-    case 'attempt-rejected':
-      return [
-        add('job_attempts_total', 1, { outcome: 'rejected' }),
-        add('sla_breach_count', 1, { reason: event.reason, gate: 'apply' }),
-      ]
-    case 'attempt-late':
-      return [
-        add('job_attempts_total', 1, { outcome: 'late' }),
-        add('sla_breach_count', 1, { reason: event.reason, gate: 'apply' }),
-      ]
-    case 'latency-breached': {
-      const gate = event.reason === 'applied' ? 'apply' : 'shadow'
-      return [add('sla_breach_count', 1, { reason: LATENCY_BUDGET, gate })]
-    }
-    case 'job-settled':
-      return toldSettled(event, jobs)
-    default:
-      return toldOfMoney(event) ?? toldOfOthers(event)
-  }
+type Tell = (event: LedgerEvent, jobs: JobLabels) => MetricUpdate[]
+
+/** What each kind of event moves besides `ledger_events_total`, which counts every one. */
+const TELLS: Readonly<Partial<Record<EventKind, Tell>>> = {
+  'job-offered': () => [add('jobs_total', 1, { outcome: 'offered' })],
+  'job-expired': () => [add('jobs_total', 1, { outcome: 'expired' })],
+  'job-cancelled': () => [add('jobs_total', 1, { outcome: 'cancelled' })],
+  'job-matched': (event, jobs) => [add('matches_total', 1, { lane: labelsOf(event, jobs).lane })],
+  'job-settled': toldSettled,
+  'attempt-anchored': (event, jobs) => [
+    add('job_attempts_total', 1, { outcome: 'anchored' }),
+    add('receipts_total', 1, labelsOf(event, jobs)),
+  ],
+  'attempt-verified': () => [add('job_attempts_total', 1, { outcome: 'verified' })],
+  'attempt-indeterminate': () => [add('job_attempts_total', 1, { outcome: 'indeterminate' })],
+  'attempt-voided': () => [add('job_attempts_total', 1, { outcome: 'voided' })],
+  'attempt-rejected': ({ reason }) => [
+    add('job_attempts_total', 1, { outcome: 'rejected' }),
+    add('sla_breach_count', 1, { reason, gate: 'apply' }),
+  ],
+  'attempt-late': ({ reason }) => [
+    add('job_attempts_total', 1, { outcome: 'late' }),
+    add('sla_breach_count', 1, { reason, gate: 'apply' }),
+  ],
+  'latency-breached': ({ reason }) => {
+    const gate = reason === 'applied' ? 'apply' : 'shadow'
+    return [add('sla_breach_count', 1, { reason: LATENCY_BUDGET, gate })]
+  },
+  'fee-paid': ({ value, reason }) => [add('settlement_fee_nblock_total', value, { to: reason })],
+  refunded: ({ value, reason }) => [add('settlement_refunded_nblock_total', value, { reason })],
+  'fee-burned': ({ value }) => [add('fee_burn_nblock_total', value)],
+  'provider-slashed': toldSlash,
+  'validator-slashed': toldSlash,
+  compensated: ({ value, reason }) => [add('slashing_compensated_nblock_total', value, { reason })],
+  burned: ({ value, reason }) => {
+    const name = reason === VETOED ? 'gov_deposit_burn_nblock_total' : 'slashing_burn_nblock_total'
+    return [add(name, value, { reason })]
+  },
+  'evidence-accepted': ({ reason }) => [add('evidence_accepted_total', 1, { type: reason })],
+  'duty-missed': () => [add('duties_missed_total', 1)],
+  'validator-jailed': ({ reason }) => [add('validators_jailed_total', 1, { reason })],
+  'proposal-opened': () => [add('gov_proposals_total', 1, { phase: 'deposit' })],
+  'proposal-moved': ({ reason }) => [add('gov_proposals_total', 1, { phase: reason })],
+  'proposal-vote': ({ reason }) => [add('gov_votes_total', 1, { choice: reason })],
+  'parameter-changed': ({ reason }) => [add('gov_param_changes_total', 1, { key: reason })],
+  // A gate in shadow tells of one judgement and leaves the count at zero.
+  'shadow-diff': ({ reason, count }) => [
+    add('gov_shadow_differences_total', count === 0n ? 1n : count, { judgement: reason }),
+  ],
 }
 
 function toldSettled(event: LedgerEvent, jobs: JobLabels): MetricUpdate[] {
@@ -183,55 +193,11 @@ function toldSettled(event: LedgerEvent, jobs: JobLabels): MetricUpdate[] {
   ]
 }
 
-function toldOfMoney({ kind, value, reason }: LedgerEvent): MetricUpdate[] | undefined {
-  switch (kind) {
-    case 'fee-paid':
-      return [add('settlement_fee_nblock_total', value, { to: reason })]
-    case 'refunded':
-      return [add('settlement_refunded_nblock_total', value, { reason })]
-    case 'fee-burned':
-      return [add('fee_burn_nblock_total', value)]
-    case 'provider-slashed':
-    case 'validator-slashed':
-      return [
-        add('slashes_total', 1, { reason }),
-        add('slashing_taken_nblock_total', value, { reason }),
-      ]
-    case 'compensated':
-      return [add('slashing_compensated_nblock_total', value, { reason })]
-    case 'burned': {
-      const name =
-        reason === VETOED ? 'gov_deposit_burn_nblock_total' : 'slashing_burn_nblock_total'
-      return [add(name, value, { reason })]
-    }
-    default:
-      return undefined
-  }
-}
-
-function toldOfOthers({ kind, reason, count }: LedgerEvent): MetricUpdate[] {
-  switch (kind) {
-    case 'evidence-accepted':
-      return [add('evidence_accepted_total', 1, { type: reason })]
-    case 'duty-missed':
-      return [add('duties_missed_total', 1)]
-    case 'validator-jailed':
-      return [add('validators_jailed_total', 1, { reason })]
-    case 'proposal-opened':
-      return [add('gov_proposals_total', 1, { phase: 'deposit' })]
-    case 'proposal-moved':
-      return [add('gov_proposals_total', 1, { phase: reason })]
-    case 'proposal-vote':
-      return [add('gov_votes_total', 1, { choice: reason })]
-    case 'parameter-changed':
-      return [add('gov_param_changes_total', 1, { key: reason })]
-    case 'shadow-diff': {
-      // A gate in shadow tells of one judgement and leaves the count at zero.
-      return [add('gov_shadow_differences_total', count === 0n ? 1n : count, { judgement: reason })]
-    }
-    default:
-      return []
-  }
+function toldSlash({ value, reason }: LedgerEvent): MetricUpdate[] {
+  return [
+    add('slashes_total', 1, { reason }),
+    add('slashing_taken_nblock_total', value, { reason }),
+  ]
 }
 
 /** What is read off the node when it is asked, not counted as it happens. */

@@ -144,7 +144,7 @@ export function canonical(value: Itf): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${(value as readonly Itf[]).map(canonical).join(',')}]`
   const record = value as { readonly [name: string]: Itf }
-  if ('#bigint' in record) return `#${String(record['#bigint'])}`
+  if ('#bigint' in record) return `#${record['#bigint'] as string}`
   for (const mark of ['#set', '#map']) {
     const members = record[mark]
     if (members !== undefined) {

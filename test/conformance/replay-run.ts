@@ -87,9 +87,9 @@ export function replayRun(states: readonly Variables[], tally: Tally, name: stri
     if (nodeBefore === undefined || nodeAfter === undefined) {
       refuse('itf_malformed', { expected: `validator ${step.validator} in system` })
     }
-    const run = runs.get(step.validator) ?? startRun(field(nodeBefore as Itf, 'es'))
+    const run = runs.get(step.validator) ?? startRun(field(nodeBefore, 'es'))
     runs.set(step.validator, run)
-    takeStep(tally, `${name}[${at}]`, run, step, nodeBefore as Itf, nodeAfter as Itf)
+    takeStep(tally, `${name}[${at}]`, run, step, nodeBefore, nodeAfter)
   })
 }
 
@@ -121,7 +121,9 @@ function startRun(spec: Itf): Run {
   const chain = field(spec, 'chain')
   if (!Array.isArray(chain)) refuse('itf_malformed', { expected: 'a chain' })
   return {
-    ...{ self, validators, driver },
+    self,
+    validators,
+    driver,
     evidence: [],
     started: false,
     chain: [...(chain as readonly Itf[])],

@@ -34,7 +34,6 @@ describe('four nodes over real libp2p', () => {
   const folder = mkdtempSync(join(tmpdir(), 'blocktorch-nodes-'))
   const genesis = { ...base, time: BigInt(Date.now()) }
   const running: RunningNode[] = []
-  const finality: number[] = []
 
   const open = async (name: string, bootstrap: readonly string[]): Promise<RunningNode> => {
     const node = await openNode({
@@ -53,10 +52,7 @@ describe('four nodes over real libp2p', () => {
       verifierThreads: 1,
       logger: SILENT,
       meter: UNREAD,
-      onFact: (fact) => {
-        if (process.env['STORY']) console.log(name, JSON.stringify(fact, (_, v) => typeof v === 'bigint' ? String(v) : v).slice(0, 200))
-        if (fact.kind === 'block-committed' && fact.finalityMs !== undefined && fact.objects > 0) finality.push(fact.finalityMs)
-      },
+      onFact: () => {},
       onFatal: (error) => {
         throw error
       },
@@ -84,9 +80,12 @@ describe('four nodes over real libp2p', () => {
         running.every(({ ledger }) => balanceOf(ledger.state, idOf('bob')) === 5n * (nonce + 1n)),
       )
     }
-    await until('one height', 5_000, () => new Set(running.map(({ ledger }) => ledger.head.height)).size === 1)
+    await until(
+      'one height',
+      5_000,
+      () => new Set(running.map(({ ledger }) => ledger.head.height)).size === 1,
+    )
     check.equal(new Set(running.map(({ ledger }) => toHex(ledger.head.stateRoot))).size, 1)
     for (const { ledger } of running) check.ok(audit(ledger.state).conserved)
-    if (process.env['STORY']) console.log(finality)
   })
 })

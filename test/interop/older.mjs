@@ -34,9 +34,9 @@ export async function olderCases(open, expect) {
   })
   const small = Uint8Array.of(1, 2, 3)
   const large = new Uint8Array(15 * 1024).fill(7)
-  for (const [name, bytes] of [
-    ['a small', small],
-    ['a large', large],
+  for (const { name, bytes } of [
+    { name: 'a small', bytes: small },
+    { name: 'a large', bytes: large },
   ]) {
     ours.net.publish('receipts', bytes, 'mesh')
     await expect(`older js: it hears ${name} message of ours`, () =>

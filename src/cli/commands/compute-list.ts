@@ -9,8 +9,15 @@ export const run: Command = async (context, input) => {
   const query = listQuery(input, ['state', 'provider', 'buyer'])
   const { items, next } = await client.get<Items<JobRow>>(`/blocktorch/jobs${query}`)
   const columns = [
-    ...['id', 'programName', 'lane', 'verification', 'state', 'reason'],
-    ...['provider', 'payment', 'offeredHeight'],
+    'id',
+    'programName',
+    'lane',
+    'verification',
+    'state',
+    'reason',
+    'provider',
+    'payment',
+    'offeredHeight',
   ]
   reportList(context, { name: 'jobs', columns, rows: items, beside: { ok: true, next } })
 }

@@ -16,7 +16,14 @@ export const run: Command = async (context, input) => {
     happened: row.events.map(({ kind }) => kind).join(' '),
   }))
   const columns = [
-    ...['height', 'time', 'id', 'proposer', 'round', 'signatures', 'objects', 'bytes'],
+    'height',
+    'time',
+    'id',
+    'proposer',
+    'round',
+    'signatures',
+    'objects',
+    'bytes',
     'happened',
   ]
   const isText = context.format !== 'json'

@@ -9,8 +9,17 @@ export const run: Command = async (context, input) => {
   const query = listQuery(input, ['job', 'provider'])
   const { items, next } = await client.get<Items<Receipt>>(`/blocktorch/receipts${query}`)
   const columns = [
-    ...['id', 'height', 'job', 'attempt', 'provider', 'programName', 'verification', 'state'],
-    ...['reason', 'paid', 'latencyMs'],
+    'id',
+    'height',
+    'job',
+    'attempt',
+    'provider',
+    'programName',
+    'verification',
+    'state',
+    'reason',
+    'paid',
+    'latencyMs',
   ]
   reportList(context, { name: 'receipts', columns, rows: items, beside: { ok: true, next } })
 }

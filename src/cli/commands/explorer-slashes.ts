@@ -9,8 +9,15 @@ export const run: Command = async (context, input) => {
   const query = listQuery(input, [])
   const { items, next } = await client.get<Items<Slash>>(`/blocktorch/slashes${query}`)
   const columns = [
-    ...['height', 'role', 'offender', 'amount', 'reason', 'burned', 'compensated'],
-    ...['subject', 'evidence'],
+    'height',
+    'role',
+    'offender',
+    'amount',
+    'reason',
+    'burned',
+    'compensated',
+    'subject',
+    'evidence',
   ]
   reportList(context, { name: 'slashes', columns, rows: items, beside: { ok: true, next } })
 }

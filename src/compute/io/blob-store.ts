@@ -177,7 +177,7 @@ class FolderBlobs implements BlobStore {
     }
     this.#waiting.set(hex, [done])
     this.#usedBytes += lengthBytes
-    this.#transfer({ digest, lengthBytes, peers, deadlineMs: deadline }, hex)
+    void this.#transfer({ digest, lengthBytes, peers, deadlineMs: deadline }, hex)
       .catch(diskRefusal)
       .then((outcome) => {
         this.#usedBytes -= lengthBytes

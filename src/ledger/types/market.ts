@@ -41,7 +41,6 @@ export const JobDescriptorCodec = container({
   lane: u8,
   verification: u8,
 })
-export type JobDescriptor = Decoded<typeof JobDescriptorCodec>
 
 /** An offer to buy one run. Its id is the job's id. */
 export const OfferCodec = container({

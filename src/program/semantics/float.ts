@@ -48,7 +48,7 @@ function roundToOdd(sum: number, error: number): number {
     if (low === 0) DOUBLE_WORDS[1] = (DOUBLE_WORDS[1] as number) - 1
     DOUBLE_WORDS[0] = low - 1
   }
-  return DOUBLE[0] as number
+  return DOUBLE[0]
 }
 
 const EXP_HIGHEST = fromBits(0x42b1_7218)

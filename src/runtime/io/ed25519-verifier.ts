@@ -35,7 +35,7 @@ export function createEd25519Verifier(): Verifier {
   const memory: Memory = { keys: new KeyCache(), accepted: new AcceptedSet() }
   return {
     check: (batch, rule, done) => {
-      checkAll(memory, batch, rule).then((valid) => setImmediate(done, valid))
+      void checkAll(memory, batch, rule).then((valid) => setImmediate(done, valid))
     },
   }
 }

@@ -14,8 +14,6 @@ import { byText } from '../../base/ordered.ts'
 import type { Labels, Meter } from '../../runtime/ports.ts'
 import { CATALOGUE, type MetricLine, OTHER, SERIES_MAX } from '../catalogue.ts'
 
-export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
 interface Entry {
   readonly line: MetricLine
   readonly series: Set<string>

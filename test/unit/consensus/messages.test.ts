@@ -249,7 +249,7 @@ describe('Certificates', () => {
   })
 
   it('and evidence fit their limits with 128 validators', () => {
-    const all = [...validators(new Array<number>(128).fill(1)).members.keys()]
+    const all = [...validators(Array.from({ length: 128 }, () => 1)).members.keys()]
     const polka = quorum({ round: 2 }, all)
     const commit = quorum({ type: 'precommit', round: 1, value: B }, all)
     check.ok(evidencePayload({ kind: 'amnesia', commit, polka }).length <= 60 * 1024)

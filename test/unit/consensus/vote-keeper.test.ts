@@ -16,7 +16,7 @@ import {
 } from '../../../src/consensus/vote-keeper.ts'
 import { A, B, vote, votes } from './make.ts'
 
-const equal = (count: number): bigint[] => new Array<bigint>(count).fill(1n)
+const equal = (count: number): bigint[] => Array.from({ length: count }, () => 1n)
 
 describe('Vote keeper', () => {
   it('needs strictly more than two thirds, or one third to skip', () => {
