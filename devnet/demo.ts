@@ -24,6 +24,7 @@ const PRICE_CEILING = 20_000_000_000_000n
 const EXPIRY_BLOCKS = 4_000
 const WAIT_MS = 240_000
 const BUDGET_KEY = 'proof_verification_budget_ms'
+/** What the proposal asks for; on a devnet that has it already, one less. */
 const BUDGET_MS = 80n
 
 export interface Bought {
@@ -138,7 +139,10 @@ export class Demo {
     })
   }
 
+  /** At once on a devnet that goes on: there the cheat was caught before. */
   async slashed(): Promise<void> {
+    const { items } = await this.#client.get<{ items: object[] }>('/blocktorch/slashes')
+    if (items.length > 0) return
     await until('the cheat to be slashed', WAIT_MS, async () =>
       this.#story.of('provider-slashed').length > 0 ? true : undefined,
     )
@@ -148,14 +152,16 @@ export class Demo {
   async govern(): Promise<number> {
     const [first, ...rest] = members(this.#seed).filter(({ part }) => part === 'validator')
     if (first === undefined) throw new Error('a devnet has validators')
+    const now = await this.#budget()
+    const value = now > BUDGET_MS ? BUDGET_MS : now - 1n
     const proposal = await this.#act(first.account, {
       name: 'propose',
       payload: {
         kind: 1,
         rollback: new Uint8Array(32),
-        title: utf8('Verify within 80 ms'),
+        title: utf8(`Verify within ${value} ms`),
         deposit: 10_000_000_000n,
-        items: [{ key: utf8(BUDGET_KEY), value: BUDGET_MS }],
+        items: [{ key: utf8(BUDGET_KEY), value }],
       },
     })
     await until('the proposal to open', WAIT_MS, async () =>
@@ -170,6 +176,13 @@ export class Demo {
       WAIT_MS,
       async () => this.#story.of('parameter-changed', proposal).map(({ count }) => count)[0],
     )
+  }
+
+  async #budget(): Promise<bigint> {
+    const { items } = await this.#client.get<{ items: { key: string; value: string }[] }>(
+      '/blocktorch/gov/params',
+    )
+    return BigInt(items.find(({ key }) => key === BUDGET_KEY)?.value ?? '0')
   }
 
   async #status(): Promise<{ readonly height: number }> {

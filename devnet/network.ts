@@ -21,17 +21,16 @@ import {
   pairNamed,
   writeKeys,
 } from './layout.ts'
-import { type NodeProcess, startProcess } from './processes.ts'
+import { type NodeProcess, type Ready, startProcess } from './processes.ts'
 
 export interface Network {
   readonly root: string
   readonly genesis: Genesis
   readonly nodes: readonly NodeProcess[]
-  /** Starts a member again after its process has ended. */
-  restart(name: string): Promise<NodeProcess>
   stop(): Promise<void>
 }
 
+const RESTART_PAUSE_MS = 500
 const HERE = dirname(fileURLToPath(import.meta.url))
 
 /** @param parts who takes part; all of them unless told otherwise */
@@ -46,16 +45,33 @@ export async function startNetwork(
   const [first, ...rest] = everyone
   if (first === undefined) throw new Error('a devnet has members')
   const nodes = new Map<string, NodeProcess>()
+  let stopping = false
   const start = async (member: Member, bootstrap: readonly string[]): Promise<NodeProcess> => {
-    const node = await startMember(root, member, bootstrap)
+    const node = await startMember(root, member, bootstrap, nodes.get(member.name)?.ready)
     nodes.set(member.name, node)
     say(`${member.name} is up: pid ${node.pid}, ${node.ready.http}`)
+    void node.ended.then((how) => (stopping ? undefined : revive(member, how)))
     return node
+  }
+  const revive = async (member: Member, how: string): Promise<void> => {
+    say(`${member.name} ended (${how}) and is started again`)
+    await new Promise((done) => setTimeout(done, RESTART_PAUSE_MS))
+    if (stopping) return
+    const others = [...nodes.values()].filter(({ name }) => name !== member.name)
+    try {
+      await start(
+        member,
+        others.flatMap(({ ready }) => ready.p2p),
+      )
+    } catch (error) {
+      say(`${member.name} stays down: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
   const seedNode = await start(first, [])
   const bootstrap = seedNode.ready.p2p
   await Promise.all(rest.map((member) => start(member, bootstrap)))
   const stop = async (): Promise<void> => {
+    stopping = true
     await Promise.all([...nodes.values()].map((node) => node.stop()))
   }
   writeDevnetFile(root, seed, genesis, [...nodes.values()])
@@ -64,12 +80,6 @@ export async function startNetwork(
     genesis,
     get nodes() {
       return [...nodes.values()]
-    },
-    restart: async (name) => {
-      const member = everyone.find((each) => each.name === name)
-      if (member === undefined) throw new Error(`no member is called ${name}`)
-      const alive = [...nodes.values()].find((node) => node.name !== name)
-      return await start(member, alive?.ready.p2p ?? [])
     },
     stop,
   }
@@ -92,6 +102,7 @@ async function startMember(
   root: string,
   { name, part }: Member,
   bootstrap: readonly string[],
+  before: Ready | undefined,
 ): Promise<NodeProcess> {
   const folder = folderOf(root, name)
   const config = {
@@ -100,6 +111,9 @@ async function startMember(
     genesis: join(root, 'genesis.json'),
     netProfile: 'devnet',
     bootstrap: bootstrap.join(','),
+    // A member that comes back is found where it was.
+    ...(before === undefined ? {} : { httpPort: new URL(before.http).port }),
+    ...(before === undefined ? {} : { listen: before.p2p.map(withoutPeer).join(',') }),
     logLevel: 'info',
     fabrics: part === 'validator' ? 'none' : 'cpu',
     fabricThreads: '1',
@@ -110,6 +124,11 @@ async function startMember(
   writeFileSync(path, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 })
   const entry = join(HERE, part === 'cheat' ? 'cheat.js' : 'node.js')
   return await startProcess({ name, entry, args: [path], folder })
+}
+
+/** A multiaddr without the peer's id at its end. */
+function withoutPeer(address: string): string {
+  return address.replace(/\/p2p\/.*$/, '')
 }
 
 /** Where everything is, for the command line and for people. */

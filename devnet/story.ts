@@ -30,6 +30,8 @@ export class Story {
   readonly #say: (line: string) => void
   readonly #names: ReadonlyMap<string, string>
   readonly events: StoryEvent[] = []
+  /** Height it begins after. */
+  readonly fromHeight: number
   #height: number
   #running = true
 
@@ -41,6 +43,7 @@ export class Story {
   ) {
     this.#client = client
     this.#names = names
+    this.fromHeight = fromHeight
     this.#height = fromHeight
     this.#say = say
   }
