@@ -21,6 +21,8 @@ const SEED = 'bench'
 const QUIET_MS = 10_000
 const LOAD_MS = 20_000
 const PAUSE_MS = 150
+/** What still waits when the first part ends has its block by then. */
+const SETTLE_MS = 2_000
 
 export async function run(): Promise<BenchLine[]> {
   const root = mkdtempSync(join(tmpdir(), 'blocktorch-bench-'))
@@ -30,6 +32,7 @@ export async function run(): Promise<BenchLine[]> {
     const senders = [...members(SEED).map(({ account }) => account), pairNamed(SEED, 'buyer')]
     await trickle(network, senders[0] as KeyPair)
     const quiet = finalityMs(root, names)
+    await new Promise((done) => setTimeout(done, SETTLE_MS))
     const sent = await flood(network, senders)
     const facts = { validators: names.length, fsync: 'on' }
     return [

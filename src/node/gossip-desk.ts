@@ -133,9 +133,8 @@ function examine(
 ): void {
   const { token, checks, object, topic, from } = decision
   ask(turn, { kind: 'check', batch: checks, rule: 'gossip' }, (later, { valid }) => {
-    const sound = valid.every((each) => each)
-    node.intake.settle(token, sound)
-    if (!sound) {
+    if (!valid.every((each) => each)) {
+      node.intake.settle(token, false)
       const refusal = { code: 'signature_invalid', facts: { topic } }
       tell(later, { kind: 'message-refused', topic, from, refusal, verdict: 'reject' })
       answer(node, later, token, 'reject', { refusal })
@@ -150,6 +149,8 @@ function admit(node: NodeState, turn: Turn, token: Token, object: GatedObject): 
     case 'ledger': {
       const id = toHex(object.id)
       const refusal = node.pool.add(node.ledger, object.envelope, isOwn(node, token))
+      // What the pool had no room for may come again.
+      node.intake.settle(token, refusal === undefined)
       if (refusal !== undefined) {
         tell(turn, { kind: 'object-dropped', id, refusal })
         answer(node, turn, token, 'ignore', { refusal })
@@ -161,10 +162,12 @@ function admit(node: NodeState, turn: Turn, token: Token, object: GatedObject): 
       return
     }
     case 'vote':
+      node.intake.settle(token, true)
       answer(node, turn, token, 'accept', { id: '' })
       toConsensus(node, turn, { kind: 'vote', vote: checked(object.vote) })
       return
     case 'proposal-message':
+      node.intake.settle(token, true)
       answer(node, turn, token, 'accept', { id: '' })
       onProposalMessage(node, turn, object.message)
       return
