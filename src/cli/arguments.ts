@@ -5,6 +5,8 @@ import { EXIT, fail } from './failure.ts'
 
 const ID = /^[0-9a-f]{64}$/
 export const LIMIT_MAX = 500
+/** Threads that a fabric may be given. */
+export const THREADS_MAX = 1_024
 
 /** The first argument. @throws CliFailure id_malformed */
 export function idArgument({ args }: Input): string {

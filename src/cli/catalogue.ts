@@ -49,6 +49,19 @@ const HTTP_PORT: readonly [string, string] = [
   'port of the HTTP interface (default: any free one)',
 ]
 
+const FABRICS: readonly [string, string] = [
+  '--fabric <names...>',
+  'only these: names, or paths of plugins (default: all that the repository builds)',
+]
+const ISA: readonly [string, string] = [
+  '--isa <isa>',
+  'force an instruction set: scalar, avx2, avx512',
+]
+const THREADS: readonly [string, string] = [
+  '--threads <count>',
+  'threads of the fabric, 0 for one a core',
+]
+
 export const GROUPS: Readonly<Record<string, string>> = {
   keys: 'keys and where they lie',
   node: 'a node of your own',
@@ -56,6 +69,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   job: 'buy a run of a program',
   program: 'what can be run',
   compute: 'the market',
+  fabric: 'what computes on this machine',
   explorer: 'what the chain has recorded',
   governor: 'gates and timeline',
   gov: 'parameters and proposals',
@@ -162,7 +176,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       ['--blocks <count>', 'blocks that any job takes at least'],
       ['--units-per-block <count>', 'units done in a block'],
       ['--jobs <count>', 'jobs in hand at once'],
-      ['--threads <count>', 'threads of the fabric, 0 for one a core'],
+      THREADS,
       ['--exit-after-ask', 'stop the node once its ask is on the book'],
     ],
     online: false,
@@ -247,6 +261,55 @@ export const COMMANDS: readonly CommandEntry[] = [
     online: true,
     list: true,
     load: () => import('./commands/compute-list.ts'),
+  },
+  {
+    path: 'fabric list',
+    summary: 'every fabric: available, or why not',
+    options: [FABRICS],
+    online: false,
+    list: true,
+    load: () => import('./commands/fabric-list.ts'),
+  },
+  {
+    path: 'fabric probe',
+    summary: 'what the device of each fabric says of itself',
+    options: [FABRICS, ISA],
+    online: false,
+    list: false,
+    load: () => import('./commands/fabric-probe.ts'),
+  },
+  {
+    path: 'fabric selftest',
+    summary: 'self-test and all golden vectors on each fabric',
+    options: [FABRICS, ISA],
+    online: false,
+    list: true,
+    load: () => import('./commands/fabric-selftest.ts'),
+  },
+  {
+    path: 'fabric bench',
+    summary: 'how fast each fabric does a few ops, hashing of outputs included',
+    options: [FABRICS, ISA, THREADS, ['--op <names...>', 'only these ops']],
+    online: false,
+    list: true,
+    load: () => import('./commands/fabric-bench.ts'),
+  },
+  {
+    path: 'fabric run',
+    summary: 'run a program on raw files and tell the digests of its outputs',
+    args: ['<program>'],
+    options: [
+      ['--input <files...>', 'NAME=FILE for each input; NAME is its number, from 0'],
+      ['--weight <files...>', 'FILE for each weight, known by its digest, or NAME=FILE'],
+      ['--fabric <name>', 'name, path of a plugin, or reference (default: cpu)'],
+      ISA,
+      THREADS,
+      ['--trace', 'digests of the outputs of all ops'],
+      ['--out <folder>', 'write the outputs there'],
+    ],
+    online: false,
+    list: false,
+    load: () => import('./commands/fabric-run.ts'),
   },
   {
     path: 'explorer receipts',

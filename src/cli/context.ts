@@ -8,7 +8,9 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
+import type { Fact } from '../base/refusal.ts'
 import type { Client } from './client.ts'
+import { type ExitCode, fail, ReportedFailure } from './failure.ts'
 import { type Row, toCsv, toJson, toTable } from './render.ts'
 
 export type Format = 'text' | 'json' | 'csv'
@@ -56,6 +58,20 @@ export function reportList(context: Context, { name, columns, rows, beside }: Li
   if (context.format === 'json') context.stdout(`${toJson({ ...beside, [name]: rows })}\n`)
   else if (context.format === 'csv') context.stdout(toCsv(columns, rows))
   else context.stdout(`${toTable(columns, rows)}\n`)
+}
+
+/**
+ * Ends a command whose result, printed already, is a failure: people get the reason on stderr,
+ * programs have it in the object they were given.
+ */
+export function failAfter(
+  context: Context,
+  exit: ExitCode,
+  code: string,
+  facts: Readonly<Record<string, Fact>>,
+): never {
+  if (context.format !== 'text') throw new ReportedFailure(exit)
+  return fail(exit, code, facts)
 }
 
 /** The user's data folder: `--home`, TB_HOME, or the place the XDG convention gives. */

@@ -35,6 +35,17 @@ export class CliFailure extends Error {
   }
 }
 
+/** A failure that the command has told in its result. */
+export class ReportedFailure extends Error {
+  override readonly name = 'ReportedFailure'
+  readonly exit: ExitCode
+
+  constructor(exit: ExitCode) {
+    super('the result tells of it')
+    this.exit = exit
+  }
+}
+
 export function fail(
   exit: ExitCode,
   code: string,

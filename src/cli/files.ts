@@ -1,6 +1,7 @@
 /** Files that commands read, bounded, each failure told by its path. */
 
 import { readFileSync, statSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 
 import { EXIT, fail } from './failure.ts'
 
@@ -16,6 +17,18 @@ export function readBytes(path: string, code: string, bytesMax = FILE_BYTES_MAX)
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code
     if (reason === undefined) throw error
+    return fail(EXIT.usage, code, { path, reason })
+  }
+}
+
+/** The bytes of a file; of one that ends in `.gz`, what is packed in it. @throws CliFailure `code` */
+export function readUnpacked(path: string, code: string): Uint8Array {
+  const bytes = readBytes(path, code)
+  if (!path.endsWith('.gz')) return bytes
+  try {
+    return new Uint8Array(gunzipSync(bytes, { maxOutputLength: FILE_BYTES_MAX }))
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'not gzip'
     return fail(EXIT.usage, code, { path, reason })
   }
 }

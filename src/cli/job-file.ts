@@ -10,14 +10,13 @@
  */
 
 import { dirname, resolve } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 
 import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
 
 import { CAPABILITIES_MAX, LANES, OFFER_INPUTS_MAX, VERIFICATIONS } from '../ledger/types/market.ts'
 import { EXIT, fail } from './failure.ts'
-import { FILE_BYTES_MAX, readBytes, readText } from './files.ts'
+import { readText, readUnpacked } from './files.ts'
 
 const JOB_FILE_BYTES_MAX = 256 * 1024
 const TEXT_MAX = 512
@@ -74,12 +73,5 @@ function parsedFile(path: string): unknown {
 
 /** The bytes of an input. @throws CliFailure job_file_unreadable */
 export function readInput(path: string): Uint8Array {
-  const bytes = readBytes(path, 'job_file_unreadable')
-  if (!path.endsWith('.gz')) return bytes
-  try {
-    return new Uint8Array(gunzipSync(bytes, { maxOutputLength: FILE_BYTES_MAX }))
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'not gzip'
-    return fail(EXIT.usage, 'job_file_unreadable', { path, reason })
-  }
+  return readUnpacked(path, 'job_file_unreadable')
 }

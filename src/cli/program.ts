@@ -10,7 +10,7 @@ import { CommanderError, Option, Command as Parser } from 'commander'
 
 import { COMMANDS, type CommandEntry, GROUPS } from './catalogue.ts'
 import type { Context, Environment, Format, Input } from './context.ts'
-import { EXIT, type ExitCode, fail } from './failure.ts'
+import { EXIT, type ExitCode, fail, ReportedFailure } from './failure.ts'
 import { commonOptions, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX } from './options.ts'
 
 export async function runCli(argv: readonly string[], environment: Environment): Promise<ExitCode> {
@@ -25,6 +25,7 @@ export async function runCli(argv: readonly string[], environment: Environment):
       if (format !== 'json') return EXIT.usage
       return reportUsage(environment, error)
     }
+    if (error instanceof ReportedFailure) return error.exit
     return await tell(environment, format, error)
   }
 }

@@ -184,6 +184,50 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The ask cannot be formed from the options.',
     remedy: 'Check --lane, --price and --blocks.',
   },
+  tensor_unnamed: {
+    meaning: 'An input is given without saying which one it is.',
+    remedy: 'Write NAME=FILE, with the number of the input for a name: 0=x.f32.',
+  },
+  tensor_name_unknown: {
+    meaning: 'The program has no input or weight of this name.',
+    remedy: 'Name it by its number, from 0: 0=x.f32, or input0=x.f32.',
+  },
+  tensor_given_twice: {
+    meaning: 'Two files are given for one input or weight.',
+    remedy: 'Give one file for each.',
+  },
+  tensor_missing: {
+    meaning: 'No file is given for an input or weight of the program.',
+    remedy: 'Give one with --input NAME=FILE or --weight FILE; the facts tell type and size.',
+  },
+  tensor_size: {
+    meaning: 'A file has another size than its input or weight.',
+    remedy: 'Elements are packed little-endian, row by row, without padding.',
+  },
+  tensor_file_unreadable: {
+    meaning: 'The file of an input or weight cannot be read.',
+    remedy: 'Check the path.',
+  },
+  output_unwritable: {
+    meaning: 'The outputs cannot be written to the folder.',
+    remedy: 'Choose another one with --out.',
+  },
+  fabric_unknown: {
+    meaning: 'There is no fabric of this name.',
+    remedy: 'Take a name of `tb-cli fabric list`, or the path of a shared object.',
+  },
+  op_not_benched: {
+    meaning: 'The short benchmark of fabrics has no case for this op.',
+    remedy: 'Name one of those that the facts list.',
+  },
+  isa_unknown: {
+    meaning: 'There is no instruction set of this name.',
+    remedy: 'Name one of those that the facts list.',
+  },
+  fabric_bits_differ: {
+    meaning: 'A fabric does not compute the bits of BT-Num v1.',
+    remedy: 'Do not offer it. Report the vector and what `tb-cli fabric probe --json` prints.',
+  },
   interrupted: {
     meaning: 'You stopped the command.',
     remedy: 'Start it again; what was already submitted goes on without it.',

@@ -6,6 +6,9 @@
 import type { Refusal } from '../base/refusal.ts'
 import type { Wanted } from './gather.ts'
 
+/** Settings that a fabric's `init` is given as one JSON object. */
+export type FabricOptions = Readonly<Record<string, string | number | boolean>>
+
 /** How a fabric child is started: one JSON argument. */
 export interface FabricChildConfig {
   readonly addonPath: string
@@ -13,6 +16,7 @@ export interface FabricChildConfig {
   readonly blobFolder: string
   /** 0: one for each core. */
   readonly threads: number
+  readonly options?: FabricOptions
 }
 
 export interface RunMessage {
@@ -26,7 +30,22 @@ export interface RunMessage {
   readonly outputOps: readonly number[]
 }
 
-export type ToFabric = RunMessage | { readonly kind: 'cancel'; readonly runId: bigint }
+/** A run on bytes at hand, of which nothing is kept: for tools, not for jobs. */
+export interface ComputeMessage {
+  readonly kind: 'compute'
+  readonly runId: bigint
+  readonly table: Uint8Array
+  /** Inputs, then weights. */
+  readonly given: readonly Uint8Array[]
+  readonly opBytes: readonly number[]
+  /** The ops whose bytes are wanted back; of all others the digest is enough. */
+  readonly wantedOps: readonly number[]
+}
+
+export type ToFabric =
+  | RunMessage
+  | ComputeMessage
+  | { readonly kind: 'cancel'; readonly runId: bigint }
 
 /** The device of an opened fabric, as native code says it. */
 export interface DeviceFacts {
@@ -34,8 +53,11 @@ export interface DeviceFacts {
   readonly version: string
   /** 0 CPU, 1 GPU, 2 other. */
   readonly kind: number
+  /** Bits of FABRIC_CAP_* in native/plugin/fabric.h. */
+  readonly caps: number
   readonly computeUnits: number
   readonly memoryTotalBytes: number
+  readonly memoryFreeBytes: number
   readonly device: string
   readonly vendor: string
   readonly driver: string
@@ -58,6 +80,15 @@ export type FromFabric =
       readonly allocBytes: number
       readonly freeBytes: number
       readonly profile: readonly string[]
+    }
+  | {
+      readonly kind: 'computed'
+      readonly runId: bigint
+      /** Of the bytes that the fabric has made, whatever it says of them. */
+      readonly opDigests: readonly Uint8Array[]
+      /** Bytes of the wanted ops, in the order in which they were asked for. */
+      readonly outputs: readonly Uint8Array[]
+      readonly micros: number
     }
   | { readonly kind: 'failed'; readonly runId: bigint; readonly refusal: Refusal }
   | { readonly kind: 'cancelled'; readonly runId: bigint }

@@ -23,6 +23,18 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The fabric could not be opened, or its device failed the self-test.',
     remedy: 'Read the reason; run npm run setup, and update the driver of the device.',
   },
+  vectors_damaged: {
+    meaning: 'A file of golden vectors is not the one that was recorded.',
+    remedy: 'Take test/vectors/program from the repository again.',
+  },
+  fabric_not_built: {
+    meaning: 'The shared object of the fabric is not there.',
+    remedy: 'Run the command that the facts name; a plugin is named by its path.',
+  },
+  isa_unavailable: {
+    meaning: 'The fabric cannot compute with this instruction set on this processor.',
+    remedy: 'Leave --isa out, or name one that `tb-cli fabric probe` shows as available.',
+  },
   fabric_kernels_foreign: {
     meaning: 'The fabric was built from other kernels than this node.',
     remedy: 'Run npm run setup to build it again.',

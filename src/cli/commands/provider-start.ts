@@ -9,7 +9,7 @@ import { ownKernelDigest } from '../../compute/io/kernel-manifest.ts'
 import { LANES } from '../../ledger/types/market.ts'
 import { amountOption, showAmount } from '../amounts.ts'
 import type { Ask, ComputeStats, Items, JobRow } from '../answers.ts'
-import { LIMIT_MAX, wholeOption } from '../arguments.ts'
+import { LIMIT_MAX, THREADS_MAX, wholeOption } from '../arguments.ts'
 import { type Command, type Context, type Input, report } from '../context.ts'
 import { EXIT, fail } from '../failure.ts'
 import { enter, fund, type Newcomer, paramOf } from '../joining.ts'
@@ -39,7 +39,7 @@ export async function provideWith(
   input: Input,
 ): Promise<void> {
   const lane = laneOf(input)
-  const threads = wholeOption(input, 'threads', { fallback: 0, least: 0, most: 1024 })
+  const threads = wholeOption(input, 'threads', { fallback: 0, least: 0, most: THREADS_MAX })
   const newcomer = await enter(context, input, startNode, {
     role: 'provider',
     keys: PROVIDER_KEYS,

@@ -17,6 +17,8 @@ export interface ChildOptions<FromChild> {
   readonly entry: string
   /** One JSON argument. */
   readonly config: unknown
+  /** Further variables of the child, `TB_BLOCKTORCH_*`. */
+  readonly env?: Readonly<Record<string, string>>
   readonly onMessage: (message: FromChild) => void
   readonly onExit: (reason: string) => void
 }
@@ -38,7 +40,7 @@ export function openChild<ToChild, FromChild>(options: ChildOptions<FromChild>):
     const child = fork(path, [JSON.stringify(options.config)], {
       serialization: 'advanced',
       execArgv: [`--max-old-space-size=${HEAP_MEGABYTES_MAX}`],
-      env: childEnvironment(process.env),
+      env: { ...childEnvironment(process.env), ...options.env },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     let hasEnded = false

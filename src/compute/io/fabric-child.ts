@@ -7,7 +7,13 @@
 import { equalBytes, toHex } from '../../base/bytes.ts'
 import { type Refusal, RefusalError, refusal, refuse } from '../../base/refusal.ts'
 import { loadAddon, type NativeAddon, type NativeRun } from '../../runtime/io/native-addon.ts'
-import type { FabricChildConfig, FromFabric, RunMessage, ToFabric } from '../child-messages.ts'
+import type {
+  ComputeMessage,
+  FabricChildConfig,
+  FromFabric,
+  RunMessage,
+  ToFabric,
+} from '../child-messages.ts'
 import type { Wanted } from '../gather.ts'
 import { traceManifest } from '../receipt-draft.ts'
 import { diskRefusal, readBlobFile, writeBlobFiles } from './blob-files.ts'
@@ -20,7 +26,8 @@ function main(config: FabricChildConfig): void {
   // At once: an orderly exit would wait for kernels that nobody waits for any more.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
   const addon = loadAddon(config.addonPath)
-  const facts = addon.openFabric(config.fabricPath, JSON.stringify({ threads: config.threads }))
+  const options = JSON.stringify({ ...config.options, threads: config.threads })
+  const facts = addon.openFabric(config.fabricPath, options)
   if ('refused' in facts) {
     say({ kind: 'unusable', reason: facts.refused })
     return
@@ -37,11 +44,14 @@ function start(
   addon: NativeAddon,
   folder: string,
   cancels: Map<bigint, () => void>,
-  message: RunMessage,
+  message: RunMessage | ComputeMessage,
 ): void {
   const { runId } = message
   try {
-    const given = message.given.map((blob) => readChecked(addon, folder, blob))
+    const given =
+      message.kind === 'compute'
+        ? message.given
+        : message.given.map((blob) => readChecked(addon, folder, blob))
     const cancel = addon.fabricRun(message.table, runId, given, message.opBytes, (run) => {
       cancels.delete(runId)
       say(answerOf(addon, folder, message, run))
@@ -69,7 +79,7 @@ function readChecked(
 function answerOf(
   addon: NativeAddon,
   folder: string,
-  message: RunMessage,
+  message: RunMessage | ComputeMessage,
   run: NativeRun,
 ): FromFabric {
   const { runId } = message
@@ -78,6 +88,30 @@ function answerOf(
     const facts = { code: run.code, reason: run.reason }
     return { kind: 'failed', runId, refusal: refusal('fabric_refused', facts) }
   }
+  return message.kind === 'compute'
+    ? computedOf(addon, message, run)
+    : keptOf(addon, folder, message, run)
+}
+
+type NativeDone = Extract<NativeRun, { kind: 'done' }>
+
+function computedOf(addon: NativeAddon, message: ComputeMessage, run: NativeDone): FromFabric {
+  const { runId, wantedOps } = message
+  // The allocations of a run that nobody is paid for are not looked at.
+  addon.fabricProfile()
+  const opDigests = run.outputs.map((bytes) => addon.blake3(bytes))
+  const outputs = wantedOps.map((op) => run.outputs[op] as Uint8Array)
+  return { kind: 'computed', runId, opDigests, outputs, micros: run.micros }
+}
+
+/** Writes what a run has made to the blob store, then says so. */
+function keptOf(
+  addon: NativeAddon,
+  folder: string,
+  message: RunMessage,
+  run: NativeDone,
+): FromFabric {
+  const { runId } = message
   const manifest = traceManifest(run.opDigests)
   const manifestDigest = addon.blake3(manifest)
   const blobs = run.outputs.map((bytes, op) => ({ digest: run.opDigests[op] as Uint8Array, bytes }))

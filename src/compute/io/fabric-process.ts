@@ -15,6 +15,7 @@ import { ADDON_PATH, CPU_FABRIC_PATH } from '../../runtime/io/native-addon.ts'
 import type {
   DeviceFacts,
   FabricChildConfig,
+  FabricOptions,
   FromFabric,
   RunMessage,
   ToFabric,
@@ -39,6 +40,7 @@ export const OPEN_MS_MAX = 20_000
 export interface FabricProcessOptions {
   readonly blobs: BlobStore
   readonly fabricPath?: string
+  readonly options?: FabricOptions
   /** 0: one for each core. */
   readonly threads?: number
   /** When given, a fabric built from other kernels is refused. */
@@ -96,6 +98,7 @@ class DeviceProcess {
       fabricPath: options.fabricPath ?? CPU_FABRIC_PATH,
       blobFolder: options.blobs.folder,
       threads: options.threads ?? 0,
+      ...(options.options === undefined ? {} : { options: options.options }),
     }
     this.#child = openChild<ToFabric, FromFabric>({
       entry: './fabric-child.js',
@@ -171,7 +174,7 @@ class DeviceProcess {
       const reason = refusal('fabric_unusable', { reason: message.reason })
       this.#opened?.(reason)
       this.#settle({ kind: 'failed', refusal: reason })
-    } else if (message.runId === this.#busy?.runId) {
+    } else if (message.kind !== 'computed' && message.runId === this.#busy?.runId) {
       this.#settle(this.#outcomeOf(this.#busy.job, message))
     }
   }
@@ -204,7 +207,7 @@ class DeviceProcess {
   }
 }
 
-type RunAnswer = Exclude<FromFabric, { kind: 'ready' | 'unusable' }>
+type RunAnswer = Exclude<FromFabric, { kind: 'ready' | 'unusable' | 'computed' }>
 
 function doneOf(job: FabricJob, message: Extract<RunAnswer, { kind: 'done' }>): RunOutcome {
   const { opDigests, outputDigest, manifestDigest, micros, allocBytes, freeBytes, profile } =
@@ -243,7 +246,7 @@ function runMessage(job: FabricJob, runId: bigint): RunMessage {
 
 const KINDS = ['cpu', 'gpu', 'other'] as const
 
-function manifestOf(facts: DeviceFacts): FabricManifest {
+export function manifestOf(facts: DeviceFacts): FabricManifest {
   return {
     name: facts.fabric,
     version: facts.version,

@@ -1,0 +1,68 @@
+/**
+ * Every fabric that this repository can build: its file, what it is, and how it comes to be there.
+ *
+ * A fabric exists when its file does; nothing else needs to know of it. A plugin is named by the
+ * path of its shared object instead and enters by `pluginEntry`.
+ */
+
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+import { CPU_FABRIC_PATH, REPOSITORY_ROOT } from '../../runtime/io/native-addon.ts'
+import type { FabricOptions } from '../child-messages.ts'
+import { ISAS, type Isa } from '../isa.ts'
+
+export interface FabricEntry {
+  /** As the command line names it. */
+  readonly name: string
+  readonly path: string
+  readonly kind: 'cpu' | 'gpu' | 'plugin'
+  /** Instruction sets that can be forced, narrowest first; empty where none can be. */
+  readonly isas: readonly Isa[]
+  /** What `init` is given besides the number of threads. */
+  readonly options: FabricOptions
+  /** How to get the file when it is absent. */
+  readonly remedy: string
+}
+
+function builtIn(name: string): string {
+  return join(REPOSITORY_ROOT, `build/native/libblocktorch_${name}.so`)
+}
+
+const SETUP = 'npm run setup'
+
+export const FABRICS: readonly FabricEntry[] = [
+  {
+    name: 'cpu',
+    path: CPU_FABRIC_PATH,
+    kind: 'cpu',
+    isas: process.arch === 'x64' ? ISAS : ['scalar'],
+    options: {},
+    remedy: SETUP,
+  },
+  { name: 'opencl', path: builtIn('opencl'), kind: 'gpu', isas: [], options: {}, remedy: SETUP },
+  { name: 'cuda', path: builtIn('cuda'), kind: 'gpu', isas: [], options: {}, remedy: SETUP },
+  {
+    name: 'metal',
+    path: builtIn('metal'),
+    kind: 'gpu',
+    isas: [],
+    options: {},
+    remedy: `${SETUP} on macOS`,
+  },
+]
+
+/** @param path of a shared object that exports `fabric_query` */
+export function pluginEntry(path: string): FabricEntry {
+  const name = basename(path).replace(/\.(so|dylib)$/, '')
+  const remedy = 'give the path of its shared object'
+  return { name, path, kind: 'plugin', isas: [], options: {}, remedy }
+}
+
+export function fabricEntry(name: string): FabricEntry | undefined {
+  return FABRICS.find((entry) => entry.name === name)
+}
+
+export function isBuilt({ path }: FabricEntry): boolean {
+  return existsSync(path)
+}
