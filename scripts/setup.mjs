@@ -16,8 +16,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { lock } from './lock.mjs'
+import { HEADERS_MISSING, nodeHeaders } from './node-headers.mjs'
 import { bin, ROOT, run, say, seconds, version } from './process.mjs'
 
 const NATIVE = join(ROOT, 'native')
@@ -102,21 +103,9 @@ async function installPackages() {
 
 const NATIVE_STAMP = join(NATIVE_BUILD, '.blocktorch-setup')
 
-function nodeHeaders() {
-  const nodedir = process.env.npm_config_nodedir
-  const places = [
-    join(dirname(process.execPath), '../include/node'),
-    ...(nodedir === undefined ? [] : [join(nodedir, 'include/node')]),
-    '/usr/include/node',
-  ]
-  const found = places.find((place) => existsSync(join(place, 'node_api.h')))
-  if (found === undefined) {
-    throw new SetupError(
-      `Node's headers (node_api.h) are in none of: ${places.join(', ')}.\n` +
-        'Install them (Debian, Ubuntu: sudo apt-get install -y libnode-dev), or take Node from a ' +
-        'package that brings them, or name their folder: npm config set nodedir /path/of/node',
-    )
-  }
+function headersOrRefuse() {
+  const found = nodeHeaders()
+  if (found === undefined) throw new SetupError(HEADERS_MISSING)
   return found
 }
 
@@ -214,7 +203,7 @@ async function build() {
 // --- all of it --------------------------------------------------------------------------------
 
 async function installAndBuildNative() {
-  const headers = hasNative() ? nodeHeaders() : undefined
+  const headers = hasNative() ? headersOrRefuse() : undefined
   const nativeStale = headers !== undefined && !nativeReady(headers)
   if (nativeStale) requireTools()
   if (!packagesReady()) {

@@ -43,7 +43,7 @@ BT_INLINE float nan() { return from_bits(0x7fc00000u); }
 // The first on ties; NaN if either is.
 BT_INLINE float higher(float a, float b) {
   const float top = a >= b ? a : b;
-  return (a != a) | (b != b) ? nan() : top;
+  return ((a != a) | (b != b)) ? nan() : top;
 }
 
 BT_INLINE float power_of_two(int32_t exponent) {

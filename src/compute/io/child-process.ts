@@ -3,7 +3,7 @@
  *
  * Invariants
  *   - `onExit` is called once for every process that ends without `close`, after its last message.
- *   - No environment but the `TB_BLOCKTORCH_*` knobs reaches the child.
+ *   - No environment but the `TB_BLOCKTORCH_*` knobs and `ENVIRONMENT` reaches the child.
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
@@ -79,9 +79,17 @@ export function openChild<ToChild, FromChild>(options: ChildOptions<FromChild>):
   }
 }
 
+/** What a program needs to start; the last three only where the native part is a sanitized build. */
+const ENVIRONMENT: ReadonlySet<string> = new Set([
+  'PATH',
+  'TB_NATIVE_DIR',
+  'LD_PRELOAD',
+  'ASAN_OPTIONS',
+])
+
 function childEnvironment(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(all).filter(
-    ([name]) => name === 'PATH' || name.startsWith('TB_BLOCKTORCH_'),
+    ([name]) => name.startsWith('TB_BLOCKTORCH_') || ENVIRONMENT.has(name),
   )
   return Object.fromEntries(kept)
 }

@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-import { CPU_FABRIC_PATH, REPOSITORY_ROOT } from '../../runtime/io/native-addon.ts'
+import { CPU_FABRIC_PATH, NATIVE_DIR } from '../../runtime/io/native-addon.ts'
 import type { FabricOptions } from '../child-messages.ts'
 import { ISAS, type Isa } from '../isa.ts'
 
@@ -26,7 +26,7 @@ export interface FabricEntry {
 }
 
 function builtIn(name: string): string {
-  return join(REPOSITORY_ROOT, `build/native/libblocktorch_${name}.so`)
+  return join(NATIVE_DIR, `libblocktorch_${name}.so`)
 }
 
 const SETUP = 'npm run setup'

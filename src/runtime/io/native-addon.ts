@@ -90,8 +90,11 @@ export interface NativeAddon {
 
 /** The root of the repository: compiled files lie three folders below the build's own folder. */
 export const REPOSITORY_ROOT: string = join(dirname(fileURLToPath(import.meta.url)), '../../../..')
-export const ADDON_PATH: string = join(REPOSITORY_ROOT, 'build/native/blocktorch.node')
-export const CPU_FABRIC_PATH: string = join(REPOSITORY_ROOT, 'build/native/libblocktorch_cpu.so')
+/** What the set-up built, or another build of it, such as the sanitized one. */
+export const NATIVE_DIR: string =
+  process.env['TB_NATIVE_DIR'] ?? join(REPOSITORY_ROOT, 'build/native')
+export const ADDON_PATH: string = join(NATIVE_DIR, 'blocktorch.node')
+export const CPU_FABRIC_PATH: string = join(NATIVE_DIR, 'libblocktorch_cpu.so')
 
 /** @throws RefusalError native_addon_missing */
 export function loadAddon(path: string = ADDON_PATH): NativeAddon {
