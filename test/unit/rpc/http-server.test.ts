@@ -19,7 +19,9 @@ import { STREAMS_MAX } from '../../../src/rpc/io/event-streams.ts'
 import { type HttpServer, openHttpServer, ROUTES } from '../../../src/rpc/io/http-server.ts'
 import { refusalEntry } from '../../../src/rpc/refusal-tables.ts'
 import type { Logger } from '../../../src/runtime/ports.ts'
-import { BUYER, CHEAT, HONEST, jobIds, LiveMarket, queriesOf, SMALL } from './market.ts'
+import { BUYER, CHEAT, HONEST, type LiveMarket } from '../ledger/market/live-market.ts'
+import { SMALL } from '../ledger/market/world.ts'
+import { finishedMarket, jobIds, queriesOf } from './market.ts'
 
 const BLOB_BYTES_MAX = 4_096
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} }
@@ -38,7 +40,7 @@ interface Sent {
 }
 
 describe('the HTTP interface', () => {
-  const market = new LiveMarket()
+  let market: LiveMarket
   const feed = new FactFeed()
   const blobs = new Map<string, Uint8Array>()
   const submitted: string[] = []
@@ -46,7 +48,7 @@ describe('the HTTP interface', () => {
   let server: HttpServer
 
   before(async () => {
-    market.runToTheEnd()
+    market = finishedMarket()
     const queries = await queriesOf(market)
     server = await openHttpServer({
       queries,

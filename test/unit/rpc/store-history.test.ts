@@ -7,13 +7,15 @@ import { RefusalError } from '../../../src/base/refusal.ts'
 import { blockKey } from '../../../src/ledger/store-schema.ts'
 import { blockId } from '../../../src/ledger/types/block.ts'
 import { openHistory } from '../../../src/rpc/io/store-history.ts'
-import { jobIds, LiveMarket, storeOver } from './market.ts'
+import type { LiveMarket } from '../ledger/market/live-market.ts'
+import { finishedMarket, jobIds, storeOver } from './market.ts'
 
 describe('history over the store', () => {
-  const market = new LiveMarket()
-  const { chain } = market
+  let market: LiveMarket
+  let chain: LiveMarket['chain']
   before(() => {
-    market.runToTheEnd()
+    market = finishedMarket()
+    chain = market.chain
   })
 
   it('is the same whether indexed at start or noted block by block', async () => {
