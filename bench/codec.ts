@@ -102,7 +102,7 @@ const RECEIPT: Receipt = {
   kernelDigest: filled(8),
   descriptorDigest: filled(9),
   benchmarkCommit: new Uint8Array(0),
-  tensorProfileEpoch: null,
+  tensorProfile: null,
   gradientDigests: [],
 }
 

@@ -74,6 +74,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   governor: 'gates and timeline',
   gov: 'parameters and proposals',
   account: 'money',
+  profile: 'what runs allocate and release',
   config: 'settings of a node',
 }
 
@@ -403,6 +404,31 @@ export const COMMANDS: readonly CommandEntry[] = [
     online: true,
     list: false,
     load: () => import('./commands/account-transfer.ts'),
+  },
+  {
+    path: 'profile show',
+    summary: 'jobs of the tensor profile since its last reset, and what they leaked',
+    args: ['[job]'],
+    options: [DATA],
+    online: false,
+    list: true,
+    load: () => import('./commands/profile-show.ts'),
+  },
+  {
+    path: 'profile reset',
+    summary: 'count anew from here on; the lines of before stay to be read',
+    options: [DATA],
+    online: false,
+    list: false,
+    load: () => import('./commands/profile-reset.ts'),
+  },
+  {
+    path: 'profile clear',
+    summary: 'remove the log of the tensor profile',
+    options: [DATA],
+    online: false,
+    list: false,
+    load: () => import('./commands/profile-clear.ts'),
   },
   {
     path: 'config show',

@@ -89,6 +89,8 @@ export async function hostNode(options: HostOptions): Promise<HostedNode> {
         ? undefined
         : {
             threads: config.fabricThreads,
+            benchmarkCommit: config.benchmarkCommit,
+            profiles: config.tensorProfile,
             ...(tamper === undefined
               ? {}
               : {
@@ -331,6 +333,11 @@ function writeLog(log: Logger, fact: NodeFact): void {
     case 'object-dropped':
       log.info(fact.kind, { id: fact.id, code: fact.refusal.code })
       return
+    case 'tensor-leaked': {
+      const { job, attempt, label, bytes } = fact
+      log.warn(fact.kind, { job, attempt, label, bytes })
+      return
+    }
     case 'alarm':
       log.warn(fact.kind, { ...fact.facts, code: fact.code })
       return

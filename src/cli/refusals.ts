@@ -208,6 +208,14 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The file of an input or weight cannot be read.',
     remedy: 'Check the path.',
   },
+  profile_job_unknown: {
+    meaning: 'The tensor profile has no run of this job since its last reset.',
+    remedy: 'See `tb-cli profile show`; a node writes it with TB_BLOCKTORCH_PROFILE=1.',
+  },
+  profile_unwritable: {
+    meaning: 'The log of the tensor profile cannot be changed.',
+    remedy: 'Check that the data folder is yours to write; name another one with --data.',
+  },
   output_unwritable: {
     meaning: 'The outputs cannot be written to the folder.',
     remedy: 'Choose another one with --out.',

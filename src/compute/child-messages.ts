@@ -4,6 +4,7 @@
  */
 
 import type { Refusal } from '../base/refusal.ts'
+import type { AllocationEvent } from '../base/tensor-profile.ts'
 import type { Wanted } from './gather.ts'
 
 /** Settings that a fabric's `init` is given as one JSON object. */
@@ -79,7 +80,7 @@ export type FromFabric =
       readonly micros: number
       readonly allocBytes: number
       readonly freeBytes: number
-      readonly profile: readonly string[]
+      readonly profile: readonly AllocationEvent[]
     }
   | {
       readonly kind: 'computed'
@@ -90,7 +91,12 @@ export type FromFabric =
       readonly outputs: readonly Uint8Array[]
       readonly micros: number
     }
-  | { readonly kind: 'failed'; readonly runId: bigint; readonly refusal: Refusal }
+  | {
+      readonly kind: 'failed'
+      readonly runId: bigint
+      readonly refusal: Refusal
+      readonly profile: readonly AllocationEvent[]
+    }
   | { readonly kind: 'cancelled'; readonly runId: bigint }
 
 export interface VerifyMessage {

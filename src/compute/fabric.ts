@@ -11,6 +11,7 @@
  */
 
 import type { Refusal } from '../base/refusal.ts'
+import type { AllocationEvent } from '../base/tensor-profile.ts'
 import type { Program } from '../program/types.ts'
 
 /** What a fabric says of itself once its device has passed the self-test. */
@@ -56,16 +57,18 @@ export interface RunDone {
   readonly micros: number
   readonly allocBytes: number
   readonly freeBytes: number
-  /**
-   * Every allocation and release of the run in order, as `alloc <label> <bytes>` and
-   * `free <label> <bytes>`: normalised, so that two runs of one program agree.
-   */
-  readonly profile: readonly string[]
+  /** Every allocation and release of the run, in order. */
+  readonly profile: readonly AllocationEvent[]
 }
 
 export type RunOutcome =
   | RunDone
-  | { readonly kind: 'failed'; readonly refusal: Refusal }
+  | {
+      readonly kind: 'failed'
+      readonly refusal: Refusal
+      /** As far as the process lived to tell them. */
+      readonly profile?: readonly AllocationEvent[]
+    }
   | { readonly kind: 'cancelled' }
 
 export interface CancelHandle {

@@ -20,6 +20,7 @@ import type { Fabric } from '../compute/fabric.ts'
 import { type BlobStore, DEFAULT_BLOB_LIMITS, openBlobStore } from '../compute/io/blob-store.ts'
 import { openFabricProcess } from '../compute/io/fabric-process.ts'
 import { ownKernelDigest } from '../compute/io/kernel-manifest.ts'
+import { profiledFabric } from '../compute/io/profiled-fabric.ts'
 import { openVerifierProcess } from '../compute/io/verifier-process.ts'
 import { openLevelStore } from '../ledger/io/level-store.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -32,6 +33,7 @@ import { createEd25519Verifier } from '../runtime/io/ed25519-verifier.ts'
 import { type KeyPair, signerOf } from '../runtime/io/key-file.ts'
 import { loadAddon } from '../runtime/io/native-addon.ts'
 import { installNativeHash } from '../runtime/io/native-hash.ts'
+import { profileLogPath } from '../runtime/io/profile-log.ts'
 import { createSystemClock } from '../runtime/io/system-clock.ts'
 import type { Logger, Meter, Store } from '../runtime/ports.ts'
 import { closeJournals, openGuard, openJournals, openLedger, rangeOf, recordsOf } from './disk.ts'
@@ -49,6 +51,16 @@ export interface ValidatorKeys {
   readonly coinSecret: Uint8Array
 }
 
+export interface ProviderOptions {
+  /** Threads that its fabric may take, 0 for one a core. */
+  readonly threads: number
+  /** Named in its receipts; '' for none. */
+  readonly benchmarkCommit?: string
+  /** Whether allocations are logged for each job and told in receipts. */
+  readonly profiles?: boolean
+  readonly tamper?: Tamper
+}
+
 export interface NodeOptions {
   readonly dataDir: string
   readonly genesis: Genesis
@@ -58,8 +70,8 @@ export interface NodeOptions {
   /** Absent on a node that only observes. */
   readonly account: KeyPair | undefined
   readonly validator: ValidatorKeys | undefined
-  /** Present on a provider: how many threads its fabric may take, 0 for one a core. */
-  readonly provider: { readonly threads: number; readonly tamper?: Tamper } | undefined
+  /** Present on a provider. */
+  readonly provider: ProviderOptions | undefined
   readonly verifierThreads: number
   readonly logger: Logger
   readonly meter: Meter
@@ -177,10 +189,14 @@ function openBlobs(dataDir: string, late: Late): BlobStore {
   })
 }
 
-async function openFabric({ provider }: NodeOptions, blobs: BlobStore) {
+async function openFabric({ provider, dataDir, logger }: NodeOptions, blobs: BlobStore) {
   if (provider === undefined) return undefined
   const kernelDigest = ownKernelDigest()
-  return await openFabricProcess({ blobs, threads: provider.threads, kernelDigest })
+  const fabric = await openFabricProcess({ blobs, threads: provider.threads, kernelDigest })
+  if (provider.profiles !== true) return fabric
+  return profiledFabric(fabric, profileLogPath(dataDir), ({ code, facts }) =>
+    logger.warn('profile-not-written', { code, ...facts }),
+  )
 }
 
 function courierOf(
@@ -192,7 +208,10 @@ function courierOf(
   return openCourier({ fabric, clock, ...(tamper === undefined ? {} : { tamper }) })
 }
 
-function identityOf({ account, validator }: NodeOptions, fabric: Fabric | undefined): Identity {
+function identityOf(
+  { account, validator, provider }: NodeOptions,
+  fabric: Fabric | undefined,
+): Identity {
   return {
     account: account === undefined ? undefined : toHex(account.publicKey),
     accountSigner: account === undefined ? undefined : signerOf(account),
@@ -202,6 +221,11 @@ function identityOf({ account, validator }: NodeOptions, fabric: Fabric | undefi
     fabric:
       fabric === undefined
         ? undefined
-        : { name: fabric.manifest.name, kernelDigest: fabric.manifest.kernelDigest },
+        : {
+            name: fabric.manifest.name,
+            kernelDigest: fabric.manifest.kernelDigest,
+            benchmarkCommit: provider?.benchmarkCommit ?? '',
+            profiles: provider?.profiles === true,
+          },
   }
 }

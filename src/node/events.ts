@@ -174,6 +174,16 @@ export type NodeFact =
       readonly attempt: number
       readonly outcome: string
       readonly micros: number
+      /** Bytes that the run allocated less those it released. */
+      readonly allocFreeDelta: number
+    }
+  /** The fabric did not give back what it took for this job. */
+  | {
+      readonly kind: 'tensor-leaked'
+      readonly job: string
+      readonly attempt: number
+      readonly label: string
+      readonly bytes: number
     }
   | { readonly kind: 'sync-progress'; readonly height: bigint; readonly target: bigint }
   | { readonly kind: 'alarm'; readonly code: string; readonly facts: Refusal['facts'] }

@@ -13,6 +13,7 @@
 
 import { fromHex, toHex, utf8 } from '../base/bytes.ts'
 import { decode, encode } from '../base/codec.ts'
+import { profileOf, type TensorProfile } from '../base/tensor-profile.ts'
 import type { RunDone, RunOutcome } from '../compute/fabric.ts'
 import { type MatchedAttempt, matchedAttempts } from '../ledger/duties.ts'
 import { type Envelope, EnvelopeCodec, objectId } from '../ledger/types/envelope.ts'
@@ -111,13 +112,18 @@ function run(node: NodeState, turn: Turn, duty: MatchedAttempt): void {
 
 function onRan(node: NodeState, turn: Turn, duty: MatchedAttempt, outcome: RunOutcome): void {
   const { job, attempt } = duty
+  const profile = profileOf(outcome.kind === 'cancelled' ? [] : (outcome.profile ?? []))
   tell(turn, {
     kind: 'job-run',
     job,
     attempt,
     outcome: outcome.kind === 'failed' ? outcome.refusal.code : outcome.kind,
     micros: outcome.kind === 'done' ? outcome.micros : 0,
+    allocFreeDelta: profile.deltaBytes,
   })
+  for (const { label, bytes } of profile.live) {
+    tell(turn, { kind: 'tensor-leaked', job, attempt, label, bytes })
+  }
   const name = attemptName(job, attempt)
   if (outcome.kind !== 'done') {
     node.provider.running.delete(name)
@@ -125,7 +131,7 @@ function onRan(node: NodeState, turn: Turn, duty: MatchedAttempt, outcome: RunOu
   }
   const { accountSigner } = node.identity
   if (accountSigner === undefined) return
-  const body = encode(ReceiptCodec, receiptOf(node, duty, outcome))
+  const body = encode(ReceiptCodec, receiptOf(node, duty, outcome, profile))
   const envelope = envelopeOf(node, 'receipt', body, accountSigner)
   const record = encode(EnvelopeCodec, envelope)
   ask(
@@ -139,7 +145,12 @@ function onRan(node: NodeState, turn: Turn, duty: MatchedAttempt, outcome: RunOu
   )
 }
 
-function receiptOf({ identity }: NodeState, duty: MatchedAttempt, outcome: RunDone): Receipt {
+function receiptOf(
+  { identity }: NodeState,
+  duty: MatchedAttempt,
+  outcome: RunDone,
+  profile: TensorProfile,
+): Receipt {
   const { offer, units, payment } = duty
   const fabric = identity.fabric
   return {
@@ -158,10 +169,17 @@ function receiptOf({ identity }: NodeState, duty: MatchedAttempt, outcome: RunDo
     payment,
     kernelDigest: fabric?.kernelDigest ?? new Uint8Array(32),
     descriptorDigest: offer.descriptorDigest,
-    benchmarkCommit: new Uint8Array(0),
-    tensorProfileEpoch: null,
+    benchmarkCommit: utf8(fabric?.benchmarkCommit ?? ''),
+    tensorProfile: fabric?.profiles === true ? receiptProfile(profile) : null,
     gradientDigests: [],
   }
+}
+
+/** Nothing for a fabric that says to have released more than it allocated: that is no figure. */
+function receiptProfile(profile: TensorProfile): Receipt['tensorProfile'] {
+  const { epoch, allocations, releases, deltaBytes } = profile
+  if (deltaBytes < 0) return null
+  return { epoch, allocations, releases, allocFreeDelta: BigInt(deltaBytes) }
 }
 
 function attemptName(job: string, attempt: number): string {

@@ -39,6 +39,10 @@ export interface Identity {
 export interface FabricIdentity {
   readonly name: string
   readonly kernelDigest: Uint8Array
+  /** 40 hexadecimal digits, or '' for none. */
+  readonly benchmarkCommit: string
+  /** Whether receipts tell what a run allocated and released. */
+  readonly profiles: boolean
 }
 
 export interface NodeState {

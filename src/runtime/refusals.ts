@@ -3,6 +3,10 @@
 import type { RefusalTable } from '../base/refusal.ts'
 
 export const REFUSALS: RefusalTable = {
+  profile_log_oversized: {
+    meaning: 'The file of the tensor profile is longer than any that a node writes.',
+    remedy: 'Move it aside, or remove it with `tb-cli profile clear`.',
+  },
   key_file_exists: {
     meaning: 'A key file is already there, and keys are never overwritten.',
     remedy: 'Choose another name, or move the old file away once you are sure nothing uses it.',

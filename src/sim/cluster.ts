@@ -34,7 +34,7 @@ import type { NodeFact } from '../node/events.ts'
 import type { Identity } from '../node/state.ts'
 import { type Faults, World, type WorldPorts } from '../runtime/deterministic.ts'
 import type { Signer, StoreEntry } from '../runtime/ports.ts'
-import { SimBlobs, type SimTamper, simFabric, simLanes } from './fabric.ts'
+import { SimBlobs, type SimFaults, simFabric, simLanes } from './fabric.ts'
 
 /** What the cluster needs of real cryptography; see `io/crypto.ts`. */
 export interface SimKeys {
@@ -47,11 +47,10 @@ export interface SimKeys {
   }) => boolean
 }
 
-export interface SimNodeSpec {
+/** What a provider does wrong stands here too. */
+export interface SimNodeSpec extends SimFaults {
   readonly name: string
   readonly role: 'validator' | 'provider'
-  /** What a cheating provider does to its outputs. */
-  readonly tamper?: SimTamper
 }
 
 export interface SimNode {
@@ -181,10 +180,7 @@ export class Cluster {
         },
         blobs: this.blobs.port(name, ports.later),
         lanes: simLanes(this.blobs, name, ports.later),
-        run:
-          role === 'provider'
-            ? simFabric(this.blobs.of(name), ports.later, spec.tamper ?? (() => {}))
-            : undefined,
+        run: role === 'provider' ? simFabric(this.blobs.of(name), ports.later, spec) : undefined,
         tell: (fact) => this.facts.push({ node: name, fact }),
       },
       engine,
@@ -223,7 +219,10 @@ export class Cluster {
       attestor: validates ? signer(`${name}/consensus`) : undefined,
       vrfProve: validates ? (alpha) => vrfProve(seed(`${name}/vrf`), alpha) : undefined,
       coinSecret: validates ? seed(`${name}/coins`) : undefined,
-      fabric: role === 'provider' ? { name: 'sim', kernelDigest: SIM_KERNEL } : undefined,
+      fabric:
+        role === 'provider'
+          ? { name: 'sim', kernelDigest: SIM_KERNEL, benchmarkCommit: '', profiles: true }
+          : undefined,
     }
   }
 }

@@ -7,6 +7,7 @@ import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { blake3 } from '../base/hash.ts'
 import { refusal } from '../base/refusal.ts'
+import { hostEvents } from '../base/tensor-profile.ts'
 import type { FabricJob, RunDone, RunOutcome } from '../compute/fabric.ts'
 import type { Lanes, LaneVerdict, VerifyRequest } from '../compute/lanes.ts'
 import { traceManifest } from '../compute/receipt-draft.ts'
@@ -67,10 +68,16 @@ export class SimBlobs {
 /** What a provider does with an honest outcome: nothing, or worse. */
 export type SimTamper = (program: Program, outputs: Uint8Array[]) => void
 
+export interface SimFaults {
+  readonly tamper?: SimTamper
+  /** Never gives back the buffer of its first op. */
+  readonly leaks?: boolean
+}
+
 export function simFabric(
   held: Map<string, Uint8Array>,
   later: Later,
-  tamper: SimTamper,
+  { tamper, leaks }: SimFaults,
 ): (job: FabricJob, done: (outcome: RunOutcome) => void) => void {
   return (job, done) =>
     later('fabric run', RUN_MS, () => {
@@ -79,8 +86,9 @@ export function simFabric(
         done({ kind: 'failed', refusal: refusal('sim_blob_unavailable') })
         return
       }
-      tamper(job.program, outputs)
-      done(outcomeOf(job.program, outputs, held))
+      tamper?.(job.program, outputs)
+      const outcome = outcomeOf(job.program, outputs, held)
+      done(leaks === true ? { ...outcome, profile: outcome.profile.slice(0, -1) } : outcome)
     })
 }
 
@@ -94,6 +102,7 @@ function outcomeOf(
     held.set(toHex(digest), bytes)
     return digest
   })
+  const profile = hostEvents(outputs.map(({ length }) => length))
   const manifest = traceManifest(opDigests)
   const manifestDigest = blake3(manifest)
   held.set(toHex(manifestDigest), manifest)
@@ -109,7 +118,7 @@ function outcomeOf(
     micros: RUN_MS * 1000,
     allocBytes: 0,
     freeBytes: 0,
-    profile: [],
+    profile,
   }
 }
 

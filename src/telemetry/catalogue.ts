@@ -2,8 +2,8 @@
  * Every metric there is, once: name, type, unit, labels, buckets and what it says.
  *
  * A metric exists if and only if it stands here: the adapter refuses other names and other labels,
- * and docs/reference/metrics.md is generated from this table. Digests and job ids are never labels,
- * and money is counted in whole nBLOCK, exactly.
+ * and docs/reference/metrics.md is generated from this table. Digests are never labels, a job id is
+ * one only where a leak is named, and money is counted in whole nBLOCK, exactly.
  *
  * Source: design of the interfaces (Metrics); names of the seed plan are kept.
  */
@@ -32,6 +32,8 @@ export const OTHER = 'other'
 const PROOF_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.25, 0.5, 1, 5]
 const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const LOOP_BUCKETS = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+/** Bytes that a run kept: none is the first, and the only one that is right. */
+const LEAK_BUCKETS = [0, 1_024, 65_536, 1_048_576, 16_777_216, 268_435_456]
 const BYTES_BUCKETS = [1_024, 4_096, 16_384, 65_536, 131_072, 262_144, 491_520]
 
 type Labels = readonly string[]
@@ -119,6 +121,9 @@ export const CATALOGUE: readonly MetricLine[] = [
   histogram('verification_seconds', 's', ['lane', 'verification'], PROOF_BUCKETS, 'What verifying took on this node, data in memory.'),
   counter('job_runs_total', 'runs', ['outcome'], 'Jobs this node has run.'),
   histogram('job_run_seconds', 's', ['outcome'], SECONDS_BUCKETS, 'What running a job took on this node.'),
+  histogram('orchard_alloc_free_delta', 'bytes', [], LEAK_BUCKETS, 'Bytes that a run allocated and did not release.'),
+  gauge('orchard_alloc_free_delta_last', 'bytes', [], 'The same, of the last run.'),
+  gauge('orchard_alloc_free_delta_detail', 'bytes', ['job_id', 'label'], 'What a leaking run kept, by job and buffer; there is a series only for a leak.'),
   counter('alarms_total', 'alarms', ['code'], 'Conditions that need a person.'),
   gauge('process_resident_memory_bytes', 'bytes', [], 'Resident memory of the node process.'),
   gauge('event_loop_delay_p99_seconds', 's', [], 'How long the event loop kept others waiting, 99th percentile since the last scrape.'),

@@ -60,7 +60,18 @@ export type ObservedFact =
       readonly outcome: string
       readonly micros: number
     }
-  | { readonly kind: 'job-run'; readonly outcome: string; readonly micros: number }
+  | {
+      readonly kind: 'job-run'
+      readonly outcome: string
+      readonly micros: number
+      readonly allocFreeDelta: number
+    }
+  | {
+      readonly kind: 'tensor-leaked'
+      readonly job: string
+      readonly label: string
+      readonly bytes: number
+    }
   | { readonly kind: 'sync-progress'; readonly height: bigint; readonly target: bigint }
   | { readonly kind: 'alarm'; readonly code: string }
 
@@ -95,10 +106,19 @@ export function projectFact(fact: ObservedFact, jobs: JobLabels): MetricUpdate[]
       ]
     }
     case 'job-run': {
-      const { outcome, micros } = fact
+      const { outcome, micros, allocFreeDelta } = fact
       return [
         add('job_runs_total', 1, { outcome }),
         observe('job_run_seconds', micros / MICROS_PER_SECOND, { outcome }),
+        observe('orchard_alloc_free_delta', allocFreeDelta),
+        set('orchard_alloc_free_delta_last', allocFreeDelta),
+      ]
+    }
+    case 'tensor-leaked': {
+      const { job, label, bytes } = fact
+      return [
+        add('alarms_total', 1, { code: 'fabric_leaked' }),
+        set('orchard_alloc_free_delta_detail', bytes, { job_id: job, label }),
       ]
     }
     case 'sync-progress':

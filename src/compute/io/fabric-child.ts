@@ -6,6 +6,7 @@
 
 import { equalBytes, toHex } from '../../base/bytes.ts'
 import { type Refusal, RefusalError, refusal, refuse } from '../../base/refusal.ts'
+import { type AllocationEvent, word } from '../../base/tensor-profile.ts'
 import { loadAddon, type NativeAddon, type NativeRun } from '../../runtime/io/native-addon.ts'
 import type {
   ComputeMessage,
@@ -58,7 +59,7 @@ function start(
     })
     cancels.set(runId, cancel)
   } catch (error) {
-    say({ kind: 'failed', runId, refusal: refusalOf(error) })
+    say({ kind: 'failed', runId, refusal: refusalOf(error), profile: [] })
   }
 }
 
@@ -86,7 +87,8 @@ function answerOf(
   if (run.kind === 'cancelled') return { kind: 'cancelled', runId }
   if (run.kind === 'failed') {
     const facts = { code: run.code, reason: run.reason }
-    return { kind: 'failed', runId, refusal: refusal('fabric_refused', facts) }
+    const profile = eventsOf(addon, runId)
+    return { kind: 'failed', runId, refusal: refusal('fabric_refused', facts), profile }
   }
   return message.kind === 'compute'
     ? computedOf(addon, message, run)
@@ -124,7 +126,7 @@ function keptOf(
   try {
     writeBlobFiles(folder, blobs)
   } catch (error) {
-    return { kind: 'failed', runId, refusal: diskRefusal(error) }
+    return { kind: 'failed', runId, refusal: diskRefusal(error), profile: eventsOf(addon, runId) }
   }
   return {
     kind: 'done',
@@ -136,16 +138,16 @@ function keptOf(
     micros: run.micros,
     allocBytes: run.allocBytes,
     freeBytes: run.freeBytes,
-    profile: profileOf(addon, runId),
+    profile: eventsOf(addon, runId),
   }
 }
 
 /** Runs follow one another, so what has been noted since the last one belongs to this one. */
-function profileOf(addon: NativeAddon, runId: bigint): string[] {
+function eventsOf(addon: NativeAddon, runId: bigint): AllocationEvent[] {
   return addon
     .fabricProfile()
     .filter((line) => line.runId === runId)
-    .map(({ kind, label, bytes }) => `${kind} ${label} ${bytes}`)
+    .map(({ kind, label, bytes }) => ({ kind, label: word(label), bytes }))
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -197,7 +197,7 @@ class DeviceProcess {
       case 'cancelled':
         return { kind: 'cancelled' }
       case 'failed':
-        return { kind: 'failed', refusal: message.refusal }
+        return { kind: 'failed', refusal: message.refusal, profile: message.profile }
       case 'done':
         this.#blobs.adopt(message.written)
         return doneOf(job, message)

@@ -71,6 +71,16 @@ export const CancelOfferCodec = container({
 })
 export type CancelOffer = Decoded<typeof CancelOfferCodec>
 
+/** What the run allocated and released; docs/reference/profile.md. */
+export const TensorProfileCodec = container({
+  /** Over the events that follow from the program alone, so that every machine has the same. */
+  epoch: bytes32,
+  allocations: u32,
+  releases: u32,
+  /** Bytes allocated and never released. */
+  allocFreeDelta: u64,
+})
+
 /** A provider's signed claim that a job ran, on which kernels, and what came out. */
 export const ReceiptCodec = container({
   job: bytes32,
@@ -96,7 +106,8 @@ export const ReceiptCodec = container({
   descriptorDigest: bytes32,
   /** Empty when the fabric has no benchmark on record. */
   benchmarkCommit: byteList(40),
-  tensorProfileEpoch: optional(bytes32),
+  /** Absent when the provider does not profile. */
+  tensorProfile: optional(TensorProfileCodec),
   gradientDigests: list(bytes32, OFFER_INPUTS_MAX),
 })
 export type Receipt = Decoded<typeof ReceiptCodec>

@@ -47,7 +47,7 @@ export function computeStatsView(queries: Queries): z.infer<typeof ComputeStatsV
   const totals = totalsOf(state)
   const receipt = latestReceipt(state)?.receipt
   const commit = receipt === undefined ? '' : textOf(receipt.benchmarkCommit)
-  const epoch = receipt?.tensorProfileEpoch ?? null
+  const epoch = receipt?.tensorProfile?.epoch ?? null
   const latency = latencyBuckets(state, head.height)
   return {
     height: Number(head.height),

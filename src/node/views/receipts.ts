@@ -61,6 +61,10 @@ export const ReceiptView = z.object({
   descriptorDigest: Id,
   benchmarkCommit: z.string(),
   tensorProfileEpoch: Id.nullable(),
+  /** Null when the provider did not profile. */
+  tensorProfile: z
+    .object({ allocations: Count, releases: Count, allocFreeDelta: Amount })
+    .nullable(),
   gradientDigests: z.array(Id),
   verdicts: z
     .object({
@@ -100,6 +104,7 @@ export function receiptsView(
 
 export function receiptView(reader: Reader, id: string, anchored: AnchoredReceipt): ReceiptView {
   const { receipt, height } = anchored
+  const profile = receipt.tensorProfile
   const job = jobOf(reader, toHex(receipt.job))
   const record = attemptOf(reader, toHex(receipt.job), receipt.attempt)
   const name = programRecordOf(reader, toHex(receipt.program))?.name
@@ -134,8 +139,15 @@ export function receiptView(reader: Reader, id: string, anchored: AnchoredReceip
     kernelDigest: toHex(receipt.kernelDigest),
     descriptorDigest: toHex(receipt.descriptorDigest),
     benchmarkCommit: textOf(receipt.benchmarkCommit),
-    tensorProfileEpoch:
-      receipt.tensorProfileEpoch === null ? null : toHex(receipt.tensorProfileEpoch),
+    tensorProfileEpoch: profile === null ? null : toHex(profile.epoch),
+    tensorProfile:
+      profile === null
+        ? null
+        : {
+            allocations: profile.allocations,
+            releases: profile.releases,
+            allocFreeDelta: String(profile.allocFreeDelta),
+          },
     gradientDigests: receipt.gradientDigests.map(toHex),
     verdicts: verdictsOf(reader, id),
     latencyMs: micros === 0 ? null : micros / 1_000,

@@ -82,7 +82,7 @@ export function timelineLines({ ledger }: Queries): string[] {
   const { state, head } = ledger
   const receipt = latestReceipt(state)?.receipt
   const latency = latencyBuckets(state, head.height)
-  const epoch = receipt?.tensorProfileEpoch ?? undefined
+  const epoch = receipt?.tensorProfile?.epoch
   const commit = receipt === undefined ? '' : textOf(receipt.benchmarkCommit)
   const p50 = latency.p50Ms === null ? NONE : `p50 ${latency.p50Ms.toFixed(2)} ms`
   const p99 = latency.p99Ms === null ? '' : `, p99 ${latency.p99Ms.toFixed(2)} ms`

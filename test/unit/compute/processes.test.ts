@@ -4,12 +4,13 @@
  */
 
 import { strict as check } from 'node:assert'
-import { truncateSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 import { toHex } from '../../../src/base/bytes.ts'
 import { blake3 } from '../../../src/base/hash.ts'
 import { RefusalError } from '../../../src/base/refusal.ts'
+import { hostEvents, parseProfile, profileOf } from '../../../src/base/tensor-profile.ts'
 import type { CancelHandle, RunDone, RunOutcome } from '../../../src/compute/fabric.ts'
 import {
   type BlobStore,
@@ -18,15 +19,18 @@ import {
 } from '../../../src/compute/io/blob-store.ts'
 import { type FabricProcess, openFabricProcess } from '../../../src/compute/io/fabric-process.ts'
 import { ownKernelDigest } from '../../../src/compute/io/kernel-manifest.ts'
+import { profiledFabric } from '../../../src/compute/io/profiled-fabric.ts'
 import {
   openVerifierProcess,
   type VerifierProcess,
 } from '../../../src/compute/io/verifier-process.ts'
 import type { LaneVerdict } from '../../../src/compute/lanes.ts'
+import { opOutputBytes } from '../../../src/compute/op-table.ts'
 import { outcomeWith, traceManifest } from '../../../src/compute/receipt-draft.ts'
 import { type NamedProgram, ProgramBuilder } from '../../../src/program/builder.ts'
 import { adjudicate } from '../../../src/program/fraud.ts'
 import { traceRoot } from '../../../src/program/trace.ts'
+import { profileLogPath, readProfileLog } from '../../../src/runtime/io/profile-log.ts'
 import { floatSample, honestRun, int8Sample, trainingSample } from '../program/samples.ts'
 import { addon, withFolder } from './native.ts'
 
@@ -168,9 +172,37 @@ describe('fabric process', () => {
           check.ok(scene.blobs.has(digest))
         }
         check.equal(outcome.allocBytes, outcome.freeBytes)
-        check.equal(outcome.profile.length, 2 * named.program.ops.length)
-        check.deepEqual((await runDone(scene, named)).outcome.profile, outcome.profile)
+        check.deepEqual(outcome.profile, hostEvents(opOutputBytes(named.program)))
       }
+    }),
+  )
+
+  it(
+    'writes each run to the tensor profile, and goes on when it cannot',
+    onScene(async (scene) => {
+      const named = floatSample()
+      const { inputs } = await runDone(scene, named)
+      const path = profileLogPath(scene.blobs.folder)
+      const failures: string[] = []
+      const fabric = profiledFabric(scene.fabric, path, ({ code }) => failures.push(code))
+      const profiled = { ...scene, fabric }
+      check.equal((await run(profiled, named, inputs)).kind, 'done')
+      check.equal((await run(profiled, named, [blake3(new Uint8Array([9]))])).kind, 'failed')
+      const counted = jobs
+      const { jobs: told } = parseProfile(readProfileLog(path))
+      check.deepEqual(
+        told.map(({ job, outcome, deltaBytes }) => [job, outcome, deltaBytes]),
+        [
+          [`${counted - 1}`, 'done', 0],
+          [`${counted}`, 'failed', 0],
+        ],
+      )
+      const { epoch } = profileOf(hostEvents(opOutputBytes(named.program)))
+      check.equal(told[0]?.epoch, toHex(epoch))
+      rmSync(dirname(path), { recursive: true })
+      writeFileSync(dirname(path), 'a file where the folder should be')
+      check.equal((await run(profiled, named, inputs)).kind, 'done')
+      check.deepEqual(failures, ['blob_io_failed'])
     }),
   )
 

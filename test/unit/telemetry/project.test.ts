@@ -124,7 +124,8 @@ const FACTS: readonly NodeFact[] = [
     outcome: 'valid',
     micros: 900,
   },
-  { kind: 'job-run', job: 'aa', attempt: 1, outcome: 'done', micros: 1_500 },
+  { kind: 'job-run', job: 'aa', attempt: 1, outcome: 'done', micros: 1_500, allocFreeDelta: 0 },
+  { kind: 'tensor-leaked', job: 'aa', attempt: 1, label: 'op-3', bytes: 64 },
   { kind: 'sync-progress', height: 3n, target: 9n },
   { kind: 'alarm', code: 'a_code', facts: {} },
 ]

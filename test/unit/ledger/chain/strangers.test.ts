@@ -183,7 +183,14 @@ const others = fc.oneof(
       kernelDigest: id,
       descriptorDigest: id,
       benchmarkCommit: bytes(40),
-      tensorProfileEpoch: fc.option(id),
+      tensorProfile: fc.option(
+        fc.record({
+          epoch: id,
+          allocations: fc.nat(),
+          releases: fc.nat(),
+          allocFreeDelta: fc.bigInt(0n, 2n ** 64n - 1n),
+        }),
+      ),
       gradientDigests: fc.array(id, { maxLength: 2 }),
     }),
   ),

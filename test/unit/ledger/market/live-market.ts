@@ -195,7 +195,7 @@ function receiptOf(duty: ReturnType<typeof matchedAttempts>[number], provider: A
     kernelDigest: KERNELS,
     descriptorDigest: duty.offer.descriptorDigest,
     benchmarkCommit: utf8('abc123'),
-    tensorProfileEpoch: null,
+    tensorProfile: null,
     gradientDigests: [],
   }
 }

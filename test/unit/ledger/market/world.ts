@@ -416,7 +416,7 @@ export function claimOf(
     kernelDigest: KERNELS,
     descriptorDigest: offer.descriptorDigest,
     benchmarkCommit: new Uint8Array(0),
-    tensorProfileEpoch: null,
+    tensorProfile: null,
     gradientDigests: [],
   }
   return { receipt, receiptId: toHex(receiptDigest(GENESIS_HASH, receipt)), data }
