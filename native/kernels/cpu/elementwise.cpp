@@ -161,8 +161,8 @@ extern const Kernel kMulF32 = {12,       1,            "mul_f32", rule::binary_f
                                elements, element_slab, mul_f32};
 extern const Kernel kScaleF32 = {13,       1,            "scale_f32", rule::scale_f32,
                                  elements, element_slab, scale_f32};
-extern const Kernel kAddS32 = {20, 1, "add_s32", rule::add_s32, elements, element_slab, add_s32};
-extern const Kernel kReluF32 = {40,       1,            "relu_f32", rule::relu_f32,
+extern const Kernel kAddS32 = {20, 1, "add_s32", rule::binary_s32, elements, element_slab, add_s32};
+extern const Kernel kReluF32 = {40,       1,            "relu_f32", rule::unary_f32,
                                 elements, element_slab, relu_f32};
 extern const Kernel kReluS8 = {41, 1, "relu_s8", rule::relu_s8, elements, element_slab, relu_s8};
 extern const Kernel kReluGradF32 = {42,       1,            "relu_grad_f32", rule::relu_grad_f32,

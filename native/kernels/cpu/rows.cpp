@@ -108,7 +108,7 @@ extern const Kernel kArgmaxS32 = {52, 1, "argmax_s32", rule::argmax_s32, rows, r
 extern const Kernel kArgmaxS8 = {53, 1, "argmax_s8", rule::argmax_s8, rows, row_slab, argmax_s8};
 extern const Kernel kSumRowsF32 = {70,       1,           "sum_rows_f32", rule::sum_rows_f32,
                                    elements, column_slab, sum_rows_f32};
-extern const Kernel kSumLastF32 = {71,   1,        "sum_last_f32", rule::sum_last_f32,
+extern const Kernel kSumLastF32 = {71,   1,        "sum_last_f32", rule::drop_last_f32,
                                    rows, row_slab, sum_last_f32};
 
 }  // namespace kernels::cpu
