@@ -4,7 +4,7 @@ import { strict as check } from 'node:assert'
 
 import { attempt } from '../../../src/base/refusal.ts'
 import { gradients } from '../../../src/program/autograd.ts'
-import { type NamedProgram, ProgramBuilder } from '../../../src/program/builder.ts'
+import { f32Attribute, type NamedProgram, ProgramBuilder } from '../../../src/program/builder.ts'
 import { evaluate } from '../../../src/program/evaluate.ts'
 import { decodeProgram, producerOf } from '../../../src/program/ir.ts'
 import { elementCount } from '../../../src/program/shape.ts'
@@ -197,7 +197,7 @@ describe('gradients', () => {
   it('are refused where no rule exists', () => {
     const builder = new ProgramBuilder()
     const a = builder.input('a', { dtype: F32, dims: [2, 3] })
-    const y = builder.op('softmax_f32', [a])
+    const y = builder.op('quantise_f32', [a], [f32Attribute(1), 0n])
     const outcome = attempt(() => gradients(builder, y, a, [a]))
     check.ok('refused' in outcome && outcome.refused.code === 'differentiation_unsupported')
   })
