@@ -126,6 +126,11 @@ function decodeInt8(bytes: Uint8Array, { widths, scales }: NetworksRecord): Int8
   }))
 }
 
+/** BLAKE3 of weights and biases in their stored order. */
+export function weightsDigest(layers: readonly FloatLayer[]): Uint8Array {
+  return blake3(concatBytes(...parametersOf(layers)))
+}
+
 /** What stands in `networks.json` for these networks. */
 export function recordOf(seed: number, networks: Networks, accuracy: Figures): NetworksRecord {
   return {
@@ -133,7 +138,7 @@ export function recordOf(seed: number, networks: Networks, accuracy: Figures): N
     widths: WIDTHS,
     scales: networks.int8.slice(0, -1).map(({ multiplier, shift }) => ({ multiplier, shift })),
     digests: {
-      float: toHex(blake3(concatBytes(...parametersOf(networks.float)))),
+      float: toHex(weightsDigest(networks.float)),
       int8: toHex(blake3(encodeInt8(networks.int8))),
     },
     accuracy,

