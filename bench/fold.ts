@@ -1,8 +1,8 @@
 /** Does verifying a matmul cost a small part of running it? Both with one thread, side by side. */
 
 import { blake3 } from '../src/base/hash.ts'
-import { encodeOpTable, opOutputBytes } from '../src/compute/op-table.ts'
 import { type NamedProgram, ProgramBuilder } from '../src/program/builder.ts'
+import { encodeOpTable, opOutputBytes } from '../src/program/op-table.ts'
 import { s8Tensor } from '../src/program/tensor.ts'
 import { S8 } from '../src/program/types.ts'
 import { CPU_FABRIC_PATH, loadAddon, type NativeRun } from '../src/runtime/io/native-addon.ts'

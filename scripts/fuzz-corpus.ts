@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { concatBytes } from '../src/base/bytes.ts'
-import { encodeOpTable } from '../src/compute/op-table.ts'
+import { encodeOpTable } from '../src/program/op-table.ts'
 import { OPS } from '../src/program/ops.ts'
 import { SeededRng } from '../src/runtime/seeded-rng.ts'
 import { randomCase } from '../test/bits/random-program.ts'

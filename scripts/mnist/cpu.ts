@@ -1,8 +1,8 @@
 /** Runs programs on the CPU fabric in this process, one after another. */
 
 import { type Isa, isaEnvironment, isaWord } from '../../src/compute/isa.ts'
-import { encodeOpTable, opOutputBytes, outputOps } from '../../src/compute/op-table.ts'
 import type { NamedProgram } from '../../src/program/builder.ts'
+import { encodeOpTable, opOutputBytes, outputOps } from '../../src/program/op-table.ts'
 import {
   CPU_FABRIC_PATH,
   loadAddon,

@@ -9,10 +9,10 @@ import { assert } from '../base/assert.ts'
 import { concatBytes, utf8 } from '../base/bytes.ts'
 import { blake3 } from '../base/hash.ts'
 import { outputDigestOf } from '../program/digest.ts'
+import { outputOps } from '../program/op-table.ts'
 import { traceRoot } from '../program/trace.ts'
 import type { Program } from '../program/types.ts'
 import type { FabricManifest, RunDone } from './fabric.ts'
-import { outputOps } from './op-table.ts'
 
 const FABRIC_NAME_BYTES_MAX = 32
 

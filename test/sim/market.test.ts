@@ -4,9 +4,9 @@ import { strict as check } from 'node:assert'
 
 import { toHex } from '../../src/base/bytes.ts'
 import { hostEvents, profileOf } from '../../src/base/tensor-profile.ts'
-import { opOutputBytes } from '../../src/compute/op-table.ts'
 import { JOB, jobOf, RECEIPTS } from '../../src/ledger/market-records.ts'
 import { audit } from '../../src/ledger/supply.ts'
+import { opOutputBytes } from '../../src/program/op-table.ts'
 import { CALM, CHEAT, cluster, events, idOf, Market, validators } from './support.ts'
 
 describe('the market in a calm world', () => {

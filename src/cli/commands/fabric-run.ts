@@ -8,7 +8,6 @@ import { join, resolve } from 'node:path'
 
 import { toHex } from '../../base/bytes.ts'
 import { type Computed, openFabricDevice } from '../../compute/io/fabric-device.ts'
-import { outputOps } from '../../compute/op-table.ts'
 import { outputDigestOf, tensorDigest } from '../../program/digest.ts'
 import { evaluate } from '../../program/evaluate.ts'
 import {
@@ -19,6 +18,7 @@ import {
   programDigest,
   valueTypes,
 } from '../../program/ir.ts'
+import { outputOps } from '../../program/op-table.ts'
 import { describeType } from '../../program/shape.ts'
 import type { Program, TensorType } from '../../program/types.ts'
 import { installNativeHash } from '../../runtime/io/native-hash.ts'

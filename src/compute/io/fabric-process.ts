@@ -11,6 +11,7 @@
 import { assert, unreachable } from '../../base/assert.ts'
 import { equalBytes, toHex } from '../../base/bytes.ts'
 import { type Refusal, RefusalError, refusal, refuse } from '../../base/refusal.ts'
+import { encodeOpTable, givenBytes, opOutputBytes, outputOps } from '../../program/op-table.ts'
 import { ADDON_PATH, CPU_FABRIC_PATH } from '../../runtime/io/native-addon.ts'
 import type {
   DeviceFacts,
@@ -28,7 +29,6 @@ import type {
   FabricManifest,
   RunOutcome,
 } from '../fabric.ts'
-import { encodeOpTable, givenBytes, opOutputBytes, outputOps } from '../op-table.ts'
 import type { BlobStore } from './blob-store.ts'
 import { type Child, openChild } from './child-process.ts'
 

@@ -14,6 +14,7 @@ import { installHash } from '../../base/hash.ts'
 import { outputDigestOf } from '../../program/digest.ts'
 import { adjudicate, buildFraudProof, type Fault } from '../../program/fraud.ts'
 import { decodeProgram } from '../../program/ir.ts'
+import { givenBytes, opOutputBytes } from '../../program/op-table.ts'
 import { elementBytes } from '../../program/shape.ts'
 import { traceRoot } from '../../program/trace.ts'
 import type { Program } from '../../program/types.ts'
@@ -21,7 +22,6 @@ import { loadAddon, type NativeAddon, type NativeRun } from '../../runtime/io/na
 import { nativeHash } from '../../runtime/io/native-hash.ts'
 import type { FabricChildConfig, FromVerifier, VerifyMessage } from '../child-messages.ts'
 import type { Wanted } from '../gather.ts'
-import { givenBytes, opOutputBytes } from '../op-table.ts'
 import { readBlobFile } from './blob-files.ts'
 
 function say(message: FromVerifier): void {

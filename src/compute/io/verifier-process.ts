@@ -11,11 +11,11 @@
 
 import { toHex } from '../../base/bytes.ts'
 import { type Refusal, refusal } from '../../base/refusal.ts'
+import { encodeOpTable, givenBytes, opOutputBytes } from '../../program/op-table.ts'
 import { ADDON_PATH, CPU_FABRIC_PATH } from '../../runtime/io/native-addon.ts'
 import type { FabricChildConfig, FromVerifier, VerifyMessage } from '../child-messages.ts'
 import { gatherBlobs, type Wanted } from '../gather.ts'
 import type { Lanes, LaneVerdict, VerifyRequest } from '../lanes.ts'
-import { encodeOpTable, givenBytes, opOutputBytes } from '../op-table.ts'
 import type { BlobStore } from './blob-store.ts'
 import { type Child, openChild } from './child-process.ts'
 

@@ -4,7 +4,7 @@ import { strict as check } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeOpTable, opOutputBytes } from '../../../src/compute/op-table.ts'
+import { encodeOpTable, opOutputBytes } from '../../../src/program/op-table.ts'
 import type { Program } from '../../../src/program/types.ts'
 import {
   CPU_FABRIC_PATH,

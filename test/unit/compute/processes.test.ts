@@ -25,10 +25,10 @@ import {
   type VerifierProcess,
 } from '../../../src/compute/io/verifier-process.ts'
 import type { LaneVerdict } from '../../../src/compute/lanes.ts'
-import { opOutputBytes } from '../../../src/compute/op-table.ts'
 import { outcomeWith, traceManifest } from '../../../src/compute/receipt-draft.ts'
 import { type NamedProgram, ProgramBuilder } from '../../../src/program/builder.ts'
 import { adjudicate } from '../../../src/program/fraud.ts'
+import { opOutputBytes } from '../../../src/program/op-table.ts'
 import { traceRoot } from '../../../src/program/trace.ts'
 import { profileLogPath, readProfileLog } from '../../../src/runtime/io/profile-log.ts'
 import { floatSample, honestRun, int8Sample, trainingSample } from '../program/samples.ts'

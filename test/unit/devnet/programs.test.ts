@@ -14,9 +14,9 @@ import {
 } from '../../../devnet/programs.ts'
 import { loaderOf } from '../../../scripts/mnist/cpu.ts'
 import { equalBytes } from '../../../src/base/bytes.ts'
-import { givenBytes } from '../../../src/compute/op-table.ts'
 import { admits } from '../../../src/program/cost.ts'
 import { decodeProgram } from '../../../src/program/ir.ts'
+import { givenBytes } from '../../../src/program/op-table.ts'
 import { addon } from '../compute/native.ts'
 
 const load = loaderOf(addon())

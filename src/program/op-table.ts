@@ -13,9 +13,9 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { ARGS_MAX, ATTRS_MAX, outputValue, producerOf, valueTypes } from '../program/ir.ts'
-import { RANK_MAX, tensorBytes } from '../program/shape.ts'
-import type { OpNode, Program, TensorType } from '../program/types.ts'
+import { ARGS_MAX, ATTRS_MAX, outputValue, producerOf, valueTypes } from './ir.ts'
+import { RANK_MAX, tensorBytes } from './shape.ts'
+import type { OpNode, Program, TensorType } from './types.ts'
 
 const MAGIC = 0x544f_5442
 const TABLE_VERSION = 1
