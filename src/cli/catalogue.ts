@@ -62,6 +62,16 @@ const THREADS: readonly [string, string] = [
   'threads of the fabric, 0 for one a core',
 ]
 
+const LAB_LOG: readonly [string, string] = ['--log <file>', 'the log (default: runs/lab.jsonl)']
+const LAB_SET: readonly [string, string] = [
+  '--set <file>',
+  'programs with their tensors (default: examples/lab/set.json)',
+]
+const LAB_ONLY: readonly [string, string] = [
+  '--only <names...>',
+  'only subjects whose name begins so: mnist, vectors/add_f32',
+]
+
 export const GROUPS: Readonly<Record<string, string>> = {
   keys: 'keys and where they lie',
   node: 'a node of your own',
@@ -74,6 +84,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   governor: 'gates and timeline',
   gov: 'parameters and proposals',
   account: 'money',
+  lab: 'which bits came out where',
   profile: 'what runs allocate and release',
   config: 'settings of a node',
 }
@@ -404,6 +415,49 @@ export const COMMANDS: readonly CommandEntry[] = [
     online: true,
     list: false,
     load: () => import('./commands/account-transfer.ts'),
+  },
+  {
+    path: 'lab log',
+    summary: 'run programs and golden vectors on every fabric and append what came out to a log',
+    options: [
+      LAB_LOG,
+      LAB_SET,
+      LAB_ONLY,
+      ['--fabric <names...>', 'only these: names, paths of plugins, reference'],
+      ISA,
+      HOME,
+      ['--key <name>', 'sign the log with this key'],
+    ],
+    online: false,
+    list: true,
+    load: () => import('./commands/lab-log.ts'),
+  },
+  {
+    path: 'lab repro',
+    summary: 'run entries of a log again and compare; tells the commands to do it from nothing',
+    args: ['[entry]'],
+    options: [
+      LAB_LOG,
+      LAB_SET,
+      LAB_ONLY,
+      ['--fabric <name>', 'on this fabric instead of the one of the entry'],
+      ISA,
+    ],
+    online: false,
+    list: true,
+    load: () => import('./commands/lab-repro.ts'),
+  },
+  {
+    path: 'lab verify',
+    summary: 'whether a log is whole, unchanged, and says one thing about every bit',
+    args: ['<file>'],
+    options: [
+      ['--head <digest>', 'chain value that its last entry must have'],
+      ['--signer <key>', 'public key that must have signed it'],
+    ],
+    online: false,
+    list: false,
+    load: () => import('./commands/lab-verify.ts'),
   },
   {
     path: 'profile show',

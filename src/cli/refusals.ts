@@ -208,6 +208,46 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The file of an input or weight cannot be read.',
     remedy: 'Check the path.',
   },
+  lab_log_unreadable: {
+    meaning: 'The lab log cannot be read.',
+    remedy: 'Check the path; `tb-cli lab log` makes one.',
+  },
+  lab_log_unwritable: {
+    meaning: 'The lab log cannot be written.',
+    remedy: 'Choose another file with --log.',
+  },
+  lab_set_unreadable: {
+    meaning: 'The lab set, or a file that it names, cannot be read.',
+    remedy: 'Check the paths; they are looked for beside the set.',
+  },
+  lab_set_malformed: {
+    meaning: 'The lab set does not describe programs and their tensors.',
+    remedy: 'See docs/reference/lab-log.md for its fields.',
+  },
+  lab_subject_unknown: {
+    meaning: 'No program of the set and no suite of vectors has such a name.',
+    remedy: 'Give the beginning of a name: mnist, vectors/matmul.',
+  },
+  lab_entry_unknown: {
+    meaning: 'The lab log has no such entry, or more than one.',
+    remedy: 'Give the number of an entry, or more digits of its chain value.',
+  },
+  lab_bits_differ: {
+    meaning: 'The same program on the same inputs gave other bits: the finding of a lab log.',
+    remedy: 'Run `tb-cli fabric selftest`; report both entries with their fabrics.',
+  },
+  lab_nothing_repeated: {
+    meaning: 'None of the entries could be run again on this machine.',
+    remedy: 'Read the state of each row; name a fabric that is here with --fabric.',
+  },
+  lab_head_differs: {
+    meaning: 'The lab log ends with another entry than the one that was named.',
+    remedy: 'Take the log from where it was made; it may have been continued since.',
+  },
+  lab_signer_differs: {
+    meaning: 'The lab log is not signed with the key that was named.',
+    remedy: 'Ask whoever made it for the log, or for the key.',
+  },
   profile_job_unknown: {
     meaning: 'The tensor profile has no run of this job since its last reset.',
     remedy: 'See `tb-cli profile show`; a node writes it with TB_BLOCKTORCH_PROFILE=1.',

@@ -90,6 +90,7 @@ export type FromFabric =
       /** Bytes of the wanted ops, in the order in which they were asked for. */
       readonly outputs: readonly Uint8Array[]
       readonly micros: number
+      readonly profile: readonly AllocationEvent[]
     }
   | {
       readonly kind: 'failed'

@@ -3,6 +3,30 @@
 import type { RefusalTable } from '../base/refusal.ts'
 
 export const REFUSALS: RefusalTable = {
+  lab_log_oversized: {
+    meaning: 'The lab log is longer than any that may be read.',
+    remedy: 'Begin another one with --log.',
+  },
+  lab_line_malformed: {
+    meaning: 'A line of the lab log is none of its lines, or not in the one spelling it has.',
+    remedy: 'Take the log from where it was made; it is never edited by hand.',
+  },
+  lab_chain_broken: {
+    meaning: 'An entry does not continue the chain: it, or one before it, is not what it was.',
+    remedy: 'Take the log from where it was made, and ask whoever sent this one.',
+  },
+  lab_output_wrong: {
+    meaning: 'The output digest of an entry does not follow from the digests of its ops.',
+    remedy: 'Do not believe the log; make the entry again with `tb-cli lab log`.',
+  },
+  lab_log_unsealed: {
+    meaning: 'The lab log does not end with a seal: it was cut.',
+    remedy: 'Take the whole file.',
+  },
+  lab_seal_wrong: {
+    meaning: 'The seal of the lab log names other entries, or its signature is wrong.',
+    remedy: 'Take the log from where it was made, and ask whoever sent this one.',
+  },
   courier_full: {
     meaning: 'As many jobs wait for this fabric as are allowed to.',
     remedy: 'Lower maxOpenJobs in the ask, or wait for running jobs to end.',

@@ -100,6 +100,7 @@ function runReference(program: Program, given: readonly Uint8Array[]): Ran {
     outputDigest: outputDigestOf(program, opDigests),
     outputs: outputOps(program).map((op) => made[op] as Uint8Array),
     micros: Math.round(1000 * (performance.now() - startMs)),
+    profile: [],
   }
 }
 

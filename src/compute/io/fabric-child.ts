@@ -99,11 +99,10 @@ type NativeDone = Extract<NativeRun, { kind: 'done' }>
 
 function computedOf(addon: NativeAddon, message: ComputeMessage, run: NativeDone): FromFabric {
   const { runId, wantedOps } = message
-  // The allocations of a run that nobody is paid for are not looked at.
-  addon.fabricProfile()
   const opDigests = run.outputs.map((bytes) => addon.blake3(bytes))
   const outputs = wantedOps.map((op) => run.outputs[op] as Uint8Array)
-  return { kind: 'computed', runId, opDigests, outputs, micros: run.micros }
+  const profile = eventsOf(addon, runId)
+  return { kind: 'computed', runId, opDigests, outputs, micros: run.micros, profile }
 }
 
 /** Writes what a run has made to the blob store, then says so. */

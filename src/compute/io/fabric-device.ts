@@ -9,6 +9,7 @@
 
 import { assert } from '../../base/assert.ts'
 import { RefusalError, refusal, refuse } from '../../base/refusal.ts'
+import type { AllocationEvent } from '../../base/tensor-profile.ts'
 import { outputDigestOf } from '../../program/digest.ts'
 import { encodeOpTable, opOutputBytes } from '../../program/op-table.ts'
 import type { Program } from '../../program/types.ts'
@@ -40,6 +41,8 @@ export interface Computed {
   readonly outputs: readonly Uint8Array[]
   /** Run time on the device, hashing of outputs included. */
   readonly micros: number
+  /** Every allocation and release of the run, in order. */
+  readonly profile: readonly AllocationEvent[]
 }
 
 export interface FabricDevice {
@@ -131,8 +134,9 @@ class Device {
     const asked: ToFabric = { kind: 'compute', runId, table, given, opBytes, wantedOps }
     const message = await this.#ask(asked, this.#runMsMax)
     if (message.kind === 'computed') {
-      const { opDigests, outputs, micros } = message
-      return { opDigests, outputDigest: outputDigestOf(program, opDigests), outputs, micros }
+      const { opDigests, outputs, micros, profile } = message
+      const outputDigest = outputDigestOf(program, opDigests)
+      return { opDigests, outputDigest, outputs, micros, profile }
     }
     if (message.kind === 'failed') throw new RefusalError(message.refusal)
     const reason = message.kind === 'ended' ? message.reason : message.kind
