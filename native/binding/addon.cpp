@@ -96,7 +96,9 @@ Napi::Value blake3_now(const Napi::CallbackInfo& info) {
 class HashBytes final : public Napi::AsyncWorker {
  public:
   HashBytes(const Napi::Function& done, const Napi::Value& array, Bytes bytes)
-      : Napi::AsyncWorker(done), bytes_(bytes), alive_(Napi::Persistent(array.As<Napi::Object>())) {}
+      : Napi::AsyncWorker(done),
+        bytes_(bytes),
+        alive_(Napi::Persistent(array.As<Napi::Object>())) {}
 
  private:
   void Execute() override { digest_ = blake3::hash(bytes_); }
@@ -143,8 +145,8 @@ class HashFile final : public Napi::AsyncWorker {
     if (!good_) {
       Callback().Call({Env().Undefined(), Napi::Number::New(Env(), 0)});
     } else {
-      Callback().Call({copy_out(Env(), digest_),
-                       Napi::Number::New(Env(), static_cast<double>(length_))});
+      Callback().Call(
+          {copy_out(Env(), digest_), Napi::Number::New(Env(), static_cast<double>(length_))});
     }
   }
 
@@ -169,8 +171,7 @@ Napi::Value open_fabric(const Napi::CallbackInfo& info) {
     return wrong(env, "openFabric(path: string, optionsJson: string)");
   }
   auto out = Napi::Object::New(env);
-  const std::string reason =
-      host.open(info[0].As<Napi::String>(), info[1].As<Napi::String>());
+  const std::string reason = host.open(info[0].As<Napi::String>(), info[1].As<Napi::String>());
   if (!reason.empty()) {
     out.Set("refused", reason);
     return out;
@@ -333,7 +334,8 @@ runtime::Pool& verifier_pool(unsigned threads) {
 }
 
 // Values whose bytes do not lie on a 4-byte boundary are read from an aligned copy.
-std::vector<Bytes> align(const std::vector<Bytes>& values, std::vector<std::vector<uint8_t>>& kept) {
+std::vector<Bytes> align(const std::vector<Bytes>& values,
+                         std::vector<std::vector<uint8_t>>& kept) {
   std::vector<Bytes> out;
   for (const Bytes value : values) {
     if (reinterpret_cast<uintptr_t>(value.data()) % 4 == 0) {
@@ -372,10 +374,9 @@ Napi::Value fold_verify(const Napi::CallbackInfo& info) {
   std::vector<std::vector<uint8_t>> kept;
   kept.reserve(values->size());
   const uint64_t start = runtime::now_ns();
-  const fold::Verdict verdict =
-      fold::verify(table, align(*values, kept), blake3::Key(*secret),
-                   std::span<const uint8_t, 32>(*receipt),
-                   verifier_pool(info[4].As<Napi::Number>().Uint32Value()));
+  const fold::Verdict verdict = fold::verify(
+      table, align(*values, kept), blake3::Key(*secret), std::span<const uint8_t, 32>(*receipt),
+      verifier_pool(info[4].As<Napi::Number>().Uint32Value()));
   auto out = Napi::Object::New(env);
   out.Set("valid", verdict.valid);
   out.Set("opIndex", static_cast<double>(verdict.op_index));

@@ -61,8 +61,8 @@ BT_TARGET_WIDE void step_rows_wide(const Panel& p) {
   __m512 acc[rows][4];
   for (size_t row = 0; row < rows; row++) {
     for (size_t part = 0; part < 4; part++) {
-      acc[row][part] = p.begins ? _mm512_loadu_ps(p.out + row * p.out_stride + 16 * part)
-                                : _mm512_setzero_ps();
+      acc[row][part] =
+          p.begins ? _mm512_loadu_ps(p.out + row * p.out_stride + 16 * part) : _mm512_setzero_ps();
     }
   }
   for (size_t k = 0; k < p.depth; k++) {
@@ -93,9 +93,8 @@ BT_TARGET_MID void step_rows_mid(const Panel& p) {
     __m256 acc[rows][2];
     for (size_t row = 0; row < rows; row++) {
       for (size_t part = 0; part < 2; part++) {
-        acc[row][part] = p.begins
-                             ? _mm256_loadu_ps(p.out + row * p.out_stride + column + 8 * part)
-                             : _mm256_setzero_ps();
+        acc[row][part] = p.begins ? _mm256_loadu_ps(p.out + row * p.out_stride + column + 8 * part)
+                                  : _mm256_setzero_ps();
       }
     }
     for (size_t k = 0; k < p.depth; k++) {
@@ -118,14 +117,15 @@ BT_TARGET_MID void step_rows_mid(const Panel& p) {
 
 void step_wide(const Panel& p, size_t rows) {
   static constexpr void (*steps[])(const Panel&) = {step_rows_wide<1>, step_rows_wide<2>,
-                                             step_rows_wide<3>, step_rows_wide<4>,
-                                             step_rows_wide<5>, step_rows_wide<6>};
+                                                    step_rows_wide<3>, step_rows_wide<4>,
+                                                    step_rows_wide<5>, step_rows_wide<6>};
   steps[rows - 1](p);
 }
 
 void step_mid(const Panel& p, size_t rows) {
-  static constexpr void (*steps[])(const Panel&) = {step_rows_mid<1>, step_rows_mid<2>, step_rows_mid<3>,
-                                             step_rows_mid<4>, step_rows_mid<5>, step_rows_mid<6>};
+  static constexpr void (*steps[])(const Panel&) = {step_rows_mid<1>, step_rows_mid<2>,
+                                                    step_rows_mid<3>, step_rows_mid<4>,
+                                                    step_rows_mid<5>, step_rows_mid<6>};
   steps[rows - 1](p);
 }
 #endif
@@ -256,7 +256,7 @@ struct Block {
 void score_tile(const Shape& s, Block& b, size_t rows, Step step) {
   for (size_t row = 0; row < rows; row += kStepRows) {
     const Panel panel{b.queries.data() + row * s.depth, s.depth, b.keys.data(), s.depth,
-                      b.scores.data() + row * kTile,     kTile,   false};
+                      b.scores.data() + row * kTile,    kTile,   false};
     step(panel, std::min(kStepRows, rows - row));
   }
 }
@@ -329,8 +329,8 @@ void run(const Call& c, size_t first, size_t last) {
 
 }  // namespace
 
-extern const kernels::Kernel kFlashAttention = {7,     1,    "attention_f32", kernels::rule::attention_f32,
-                                                units, slab, run};
+extern const kernels::Kernel kFlashAttention = {
+    7, 1, "attention_f32", kernels::rule::attention_f32, units, slab, run};
 
 bool flash_attention_asked() {
   static const bool asked = [] {

@@ -21,8 +21,8 @@ struct Case {
   bool causal;
 };
 
-constexpr Case kCases[] = {{8, 512, 512, 64, false},  {8, 512, 512, 64, true},
-                           {4, 2048, 2048, 64, false}, {4, 2048, 2048, 64, true},
+constexpr Case kCases[] = {{8, 512, 512, 64, false},    {8, 512, 512, 64, true},
+                           {4, 2048, 2048, 64, false},  {4, 2048, 2048, 64, true},
                            {4, 1024, 1024, 128, false}, {32, 1, 2048, 64, false}};
 
 double cpu_seconds() {
@@ -79,11 +79,12 @@ void measure(const Case& test, const char* separator) {
   const double work = 4.0 * test.groups * test.queries * seen * k;
   const double flash = median(flash_times);
   const double reference = median(usual_times);
-  std::printf("%s\n  {\"groups\": %u, \"queries\": %u, \"keys\": %u, \"depth\": %u, \"causal\": %s, "
-              "\"flash_attention_latency\": %.9f, \"flash_attention_throughput\": %.0f, "
-              "\"default_latency\": %.9f, \"ratio\": %.3f}",
-              separator, test.groups, test.queries, test.keys, k, test.causal ? "true" : "false",
-              flash, work / flash, reference, reference / flash);
+  std::printf(
+      "%s\n  {\"groups\": %u, \"queries\": %u, \"keys\": %u, \"depth\": %u, \"causal\": %s, "
+      "\"flash_attention_latency\": %.9f, \"flash_attention_throughput\": %.0f, "
+      "\"default_latency\": %.9f, \"ratio\": %.3f}",
+      separator, test.groups, test.queries, test.keys, k, test.causal ? "true" : "false", flash,
+      work / flash, reference, reference / flash);
   std::fflush(stdout);
 }
 

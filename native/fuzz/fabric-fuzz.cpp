@@ -1,5 +1,5 @@
-// Any bytes through the vtable of the CPU fabric: options, tables, buffers of wrong sizes, runs that
-// are cancelled at once.
+// Any bytes through the vtable of the CPU fabric: options, tables, buffers of wrong sizes, runs
+// that are cancelled at once.
 //
 // Input: u8 flags, u16 length of the table, the table, bytes for the tensors.
 

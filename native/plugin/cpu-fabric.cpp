@@ -109,7 +109,7 @@ void note_allocation(const fabric_buffer& buffer, bool is_free) {
   (is_free ? ledger.free_count : ledger.alloc_count)++;
   if (fabric.host.allocation == nullptr) return;
   const fabric_allocation event{sizeof event, is_free ? 1u : 0u, buffer.label.c_str(),
-                                buffer.bytes, buffer.run_id, ++fabric.sequence};
+                                buffer.bytes, buffer.run_id,     ++fabric.sequence};
   fabric.host.allocation(fabric.host.self, &event);
 }
 
@@ -271,8 +271,7 @@ bool inside(const fabric_buffer* buffer, uint64_t offset, uint64_t bytes) {
   return offset <= buffer->bytes && bytes <= buffer->bytes - offset;
 }
 
-fabric_code buffer_write(fabric_buffer* buffer, uint64_t offset, const void* from,
-                         uint64_t bytes) {
+fabric_code buffer_write(fabric_buffer* buffer, uint64_t offset, const void* from, uint64_t bytes) {
   if (!buffer->owned || !inside(buffer, offset, bytes)) {
     return fail(FABRIC_INVALID, "a write outside the buffer");
   }
@@ -301,8 +300,8 @@ void run_thread(fabric_run* run) {
     fabric_device* device = run->program->device;
     const std::lock_guard turn(device->running);
     run->started_ns = runtime::now_ns();
-    ending = runtime::execute(run->program->table, run->values, *device->pool, run->cancel,
-                              run->trace);
+    ending =
+        runtime::execute(run->program->table, run->values, *device->pool, run->cancel, run->trace);
     run->ended_ns = runtime::now_ns();
   }
   const std::lock_guard lock(run->mutex);
@@ -386,12 +385,31 @@ void run_free(fabric_run* run) {
 
 const char* last_error() { return last_error_text.c_str(); }
 
-constexpr fabric_api kApi = {
-    sizeof(fabric_api), FABRIC_MAJOR, FABRIC_MINOR,  0,           "cpu",      "1.0.0",
-    init,               cleanup,      probe,         device_info, supports,   cost_hint,
-    compile,            program_free, buffer_alloc,  buffer_from_host,        buffer_write,
-    buffer_read,        buffer_free,  run_start,     run_wait,    run_cancel, run_receipt,
-    run_free,           last_error};
+constexpr fabric_api kApi = {sizeof(fabric_api),
+                             FABRIC_MAJOR,
+                             FABRIC_MINOR,
+                             0,
+                             "cpu",
+                             "1.0.0",
+                             init,
+                             cleanup,
+                             probe,
+                             device_info,
+                             supports,
+                             cost_hint,
+                             compile,
+                             program_free,
+                             buffer_alloc,
+                             buffer_from_host,
+                             buffer_write,
+                             buffer_read,
+                             buffer_free,
+                             run_start,
+                             run_wait,
+                             run_cancel,
+                             run_receipt,
+                             run_free,
+                             last_error};
 
 static_assert(sizeof(blake3::Digest) == 32, "digests lie side by side");
 

@@ -23,9 +23,8 @@ class Buffers {
     fabric_code code = api_->buffer_from_host(device_, bytes.data(), bytes.size(), &buffer);
     if (code == FABRIC_UNSUPPORTED) {
       code = allocate(bytes.size(), "input", run_id);
-      return code == FABRIC_OK
-                 ? api_->buffer_write(all_.back(), 0, bytes.data(), bytes.size())
-                 : code;
+      return code == FABRIC_OK ? api_->buffer_write(all_.back(), 0, bytes.data(), bytes.size())
+                               : code;
     }
     if (code == FABRIC_OK) all_.push_back(buffer);
     return code;

@@ -191,8 +191,8 @@ BT_INLINE void batch_lanes(const Batch& batch, Words* out) {
   for (size_t block = 0; block < batch.blocks; block++) {
     V m[16] = {};
     load_block<V, Lanes>(batch.bytes + block * kBlockBytes, batch.stride, m);
-    const uint32_t flags = batch.flags | (block == 0 ? batch.first : 0) |
-                           (block + 1 == batch.blocks ? batch.last : 0);
+    const uint32_t flags =
+        batch.flags | (block == 0 ? batch.first : 0) | (block + 1 == batch.blocks ? batch.last : 0);
     V v[16] = {};
     for (int i = 0; i < 8; i++) v[i] = chain[i];
     for (int i = 0; i < 4; i++) v[8 + i] = V{} + kIv[i];
@@ -240,7 +240,14 @@ size_t parents(Words* values, size_t count, const Words& key, uint32_t mode, con
   Words out[16];
   for (; done + many.lanes <= pairs; done += many.lanes) {
     const Batch batch{reinterpret_cast<const uint8_t*>(values + 2 * done),
-                      kBlockBytes, 1, &key, 0, 0, mode | kParent, 0, 0};
+                      kBlockBytes,
+                      1,
+                      &key,
+                      0,
+                      0,
+                      mode | kParent,
+                      0,
+                      0};
     many.run(batch, out);
     std::memcpy(static_cast<void*>(values + done), out, many.lanes * sizeof(Words));
   }
@@ -254,8 +261,15 @@ Words group_value(const uint8_t* bytes, uint64_t counter, const Words& key, uint
                   const Engine& many) {
   Words values[kGroupChunks];
   for (size_t chunk = 0; chunk < kGroupChunks; chunk += many.lanes) {
-    const Batch batch{bytes + chunk * kChunkBytes, kChunkBytes, kBlocksPerChunk, &key,
-                      counter + chunk, 1, mode, kChunkStart, kChunkEnd};
+    const Batch batch{bytes + chunk * kChunkBytes,
+                      kChunkBytes,
+                      kBlocksPerChunk,
+                      &key,
+                      counter + chunk,
+                      1,
+                      mode,
+                      kChunkStart,
+                      kChunkEnd};
     many.run(batch, values + chunk);
   }
   size_t count = kGroupChunks;

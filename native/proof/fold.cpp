@@ -47,14 +47,12 @@ Verdict verify(const runtime::Table& table, const std::vector<std::span<const ui
     std::optional<size_t> fault;
     if (op.id == kMatmulS8) {
       const size_t n = call.out.shape.dims[1];
-      const freivalds::Claim claim{call.out.shape.dims[0],
-                                   n,
-                                   call.args[0].shape.dims[1],
-                                   call.args[0].s8(),
-                                   call.args[1].s8(),
-                                   reinterpret_cast<const int32_t*>(claimed.data())};
-      fault = freivalds::find_fault(claim, freivalds::draw_coins(secret, receipt_id, index, n),
-                                    pool);
+      const freivalds::Claim claim{
+          call.out.shape.dims[0],     n,
+          call.args[0].shape.dims[1], call.args[0].s8(),
+          call.args[1].s8(),          reinterpret_cast<const int32_t*>(claimed.data())};
+      fault =
+          freivalds::find_fault(claim, freivalds::draw_coins(secret, receipt_id, index, n), pool);
     } else {
       fault = recompute(*kernels::find_cpu(op.id, op.version), call, claimed, pool);
     }

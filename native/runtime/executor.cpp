@@ -6,8 +6,7 @@ namespace runtime {
 
 uint64_t now_ns() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
 }
 
 blake3::Digest output_digest(const Table& table, const std::vector<blake3::Digest>& ops) {
@@ -23,15 +22,15 @@ Ending execute(const Table& table, const std::vector<void*>& values, Pool& pool,
                const std::atomic<bool>& cancel, Trace& trace) {
   for (uint32_t index = 0; index < table.ops.size(); index++) {
     const uint64_t start = now_ns();
-    const kernels::Kernel* kernel = kernels::find_cpu(table.ops[index].id, table.ops[index].version);
+    const kernels::Kernel* kernel =
+        kernels::find_cpu(table.ops[index].id, table.ops[index].version);
     kernels::Call call = call_of(table, index);
     for (uint32_t i = 0; i < call.arg_count; i++) {
       call.args[i].data = values[table.ops[index].args[i]];
     }
     call.out.data = values[table.given() + index];
-    const bool whole =
-        pool.run(kernel->units(call), kernel->slab(call), cancel,
-                 [&](size_t first, size_t last) { kernel->run(call, first, last); });
+    const bool whole = pool.run(kernel->units(call), kernel->slab(call), cancel,
+                                [&](size_t first, size_t last) { kernel->run(call, first, last); });
     if (!whole) return Ending::cancelled;
     const auto* made = static_cast<const uint8_t*>(call.out.data);
     trace.ops.push_back(blake3::hash({made, call.out.shape.bytes()}));

@@ -30,8 +30,9 @@ inline Level detect() {
   const char first = limit != nullptr ? limit[0] : 'w';
   __builtin_cpu_init();
   const bool mid = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool wide = mid && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const bool wide = mid && __builtin_cpu_supports("avx512f") &&
+                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl");
   if (first == 'b') return Level::base;
   if (first == 'm') return mid ? Level::mid : Level::base;
   return wide ? Level::wide : mid ? Level::mid : Level::base;
@@ -50,19 +51,19 @@ inline Level level() {
 // BT_CLONES(result, name, (parameters), (arguments)) defines `name`, which runs the body
 // `name##_body` compiled for the widest instruction set at hand.
 #if BT_X86
-#define BT_CLONES(result, name, parameters, arguments)                         \
+#define BT_CLONES(result, name, parameters, arguments)                                  \
   BT_TARGET_WIDE static result name##_wide parameters { return name##_body arguments; } \
   BT_TARGET_MID static result name##_mid parameters { return name##_body arguments; }   \
-  static result name##_base parameters { return name##_body arguments; }       \
-  static result name parameters {                                              \
-    switch (isa::level()) {                                                    \
-      case isa::Level::wide:                                                   \
-        return name##_wide arguments;                                          \
-      case isa::Level::mid:                                                    \
-        return name##_mid arguments;                                           \
-      default:                                                                 \
-        return name##_base arguments;                                          \
-    }                                                                          \
+  static result name##_base parameters { return name##_body arguments; }                \
+  static result name parameters {                                                       \
+    switch (isa::level()) {                                                             \
+      case isa::Level::wide:                                                            \
+        return name##_wide arguments;                                                   \
+      case isa::Level::mid:                                                             \
+        return name##_mid arguments;                                                    \
+      default:                                                                          \
+        return name##_base arguments;                                                   \
+    }                                                                                   \
   }
 #else
 #define BT_CLONES(result, name, parameters, arguments) \

@@ -1,13 +1,14 @@
 // The official vectors, and every length around the boundaries of blocks, chunks and groups
 // against a tree built chunk by chunk.
 
+#include "proof/blake3.h"
+
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "proof/blake3.h"
 #include "test/check.h"
 
 namespace {

@@ -5,12 +5,12 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(expression)                                                          \
-  do {                                                                             \
-    if (!(expression)) {                                                           \
+#define CHECK(expression)                                                             \
+  do {                                                                                \
+    if (!(expression)) {                                                              \
       std::fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #expression); \
-      std::exit(1);                                                                \
-    }                                                                              \
+      std::exit(1);                                                                   \
+    }                                                                                 \
   } while (0)
 
 // A small xorshift generator; the seed makes every run the same.

@@ -14,8 +14,16 @@ using goldilocks::Wide;
 
 void field_laws() {
   Random random;
-  const uint64_t hard[] = {0, 1, 2, kModulus - 1, kModulus - 2, goldilocks::kEpsilon,
-                           1ULL << 32, (1ULL << 32) + 1, 1ULL << 63, 0xFFFFFFFEFFFFFFFFULL};
+  const uint64_t hard[] = {0,
+                           1,
+                           2,
+                           kModulus - 1,
+                           kModulus - 2,
+                           goldilocks::kEpsilon,
+                           1ULL << 32,
+                           (1ULL << 32) + 1,
+                           1ULL << 63,
+                           0xFFFFFFFEFFFFFFFFULL};
   for (const uint64_t left : hard) {
     for (const uint64_t right : hard) {
       CHECK(goldilocks::multiply(left, right) ==

@@ -6,6 +6,8 @@
 // `--flush` sets the processor to flush subnormals and to read them as zero, which the value rules
 // of BT-Num make invisible. Prints the failing cases, then `N passed, N failed, N unsupported`.
 
+#include "test/pack.h"
+
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -13,7 +15,6 @@
 #include "plugin/host.h"
 #include "proof/blake3.h"
 #include "runtime/op-table.h"
-#include "test/pack.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

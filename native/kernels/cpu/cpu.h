@@ -19,9 +19,7 @@ inline size_t elements(const Call& c) { return c.out.shape.elements(); }
 inline size_t element_slab(const Call&) { return 1u << 16; }
 
 // Rows over the last axis of the first operand, and as many of them as make a slab.
-inline size_t rows(const Call& c) {
-  return c.args[0].shape.elements() / c.args[0].shape.last();
-}
+inline size_t rows(const Call& c) { return c.args[0].shape.elements() / c.args[0].shape.last(); }
 inline size_t row_slab(const Call& c) {
   const size_t count = (1u << 14) / c.args[0].shape.last();
   return count == 0 ? 1 : count;

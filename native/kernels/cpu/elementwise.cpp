@@ -33,17 +33,16 @@ BT_INLINE void with_one(const float* a, float b, float* y, size_t count) {
   for (size_t i = 0; i < count; i++) y[i] = store(combine<way>(load(a[i]), loaded));
 }
 
-#define BT_BINARY(name, way)                                                              \
+#define BT_BINARY(name, way)                                                               \
   BT_INLINE void name##_run_body(const float* a, const float* b, float* y, size_t count) { \
-    vectors<way>(a, b, y, count);                                                         \
-  }                                                                                       \
-  BT_CLONES(void, name##_run, (const float* a, const float* b, float* y, size_t count),   \
-            (a, b, y, count))                                                             \
-  BT_INLINE void name##_one_body(const float* a, float b, float* y, size_t count) {       \
-    with_one<way>(a, b, y, count);                                                        \
-  }                                                                                       \
-  BT_CLONES(void, name##_one, (const float* a, float b, float* y, size_t count),          \
-            (a, b, y, count))
+    vectors<way>(a, b, y, count);                                                          \
+  }                                                                                        \
+  BT_CLONES(void, name##_run, (const float* a, const float* b, float* y, size_t count),    \
+            (a, b, y, count))                                                              \
+  BT_INLINE void name##_one_body(const float* a, float b, float* y, size_t count) {        \
+    with_one<way>(a, b, y, count);                                                         \
+  }                                                                                        \
+  BT_CLONES(void, name##_one, (const float* a, float b, float* y, size_t count), (a, b, y, count))
 
 BT_BINARY(add, Way::add)
 BT_BINARY(sub, Way::sub)
@@ -153,20 +152,17 @@ void sgd_f32(const Call& c, size_t first, size_t last) {
 
 }  // namespace
 
-extern const Kernel kAddF32 = {10,       1,            "add_f32", rule::binary_f32,
-                               elements, element_slab, add_f32};
-extern const Kernel kSubF32 = {11,       1,            "sub_f32", rule::binary_f32,
-                               elements, element_slab, sub_f32};
-extern const Kernel kMulF32 = {12,       1,            "mul_f32", rule::binary_f32,
-                               elements, element_slab, mul_f32};
-extern const Kernel kScaleF32 = {13,       1,            "scale_f32", rule::scale_f32,
-                                 elements, element_slab, scale_f32};
+extern const Kernel kAddF32 = {10, 1, "add_f32", rule::binary_f32, elements, element_slab, add_f32};
+extern const Kernel kSubF32 = {11, 1, "sub_f32", rule::binary_f32, elements, element_slab, sub_f32};
+extern const Kernel kMulF32 = {12, 1, "mul_f32", rule::binary_f32, elements, element_slab, mul_f32};
+extern const Kernel kScaleF32 = {13,           1,        "scale_f32", rule::scale_f32, elements,
+                                 element_slab, scale_f32};
 extern const Kernel kAddS32 = {20, 1, "add_s32", rule::binary_s32, elements, element_slab, add_s32};
-extern const Kernel kReluF32 = {40,       1,            "relu_f32", rule::unary_f32,
-                                elements, element_slab, relu_f32};
+extern const Kernel kReluF32 = {40,           1,       "relu_f32", rule::unary_f32, elements,
+                                element_slab, relu_f32};
 extern const Kernel kReluS8 = {41, 1, "relu_s8", rule::relu_s8, elements, element_slab, relu_s8};
-extern const Kernel kReluGradF32 = {42,       1,            "relu_grad_f32", rule::relu_grad_f32,
-                                    elements, element_slab, relu_grad_f32};
+extern const Kernel kReluGradF32 = {
+    42, 1, "relu_grad_f32", rule::relu_grad_f32, elements, element_slab, relu_grad_f32};
 extern const Kernel kSgdF32 = {80, 1, "sgd_f32", rule::sgd_f32, elements, element_slab, sgd_f32};
 
 }  // namespace kernels::cpu

@@ -71,14 +71,13 @@ void dequantise_s32(const Call& c, size_t first, size_t last) {
 
 }  // namespace
 
-extern const Kernel kRequantise = {30,       1,            "requantise", rule::requantise,
-                                   elements, element_slab, requantise};
-extern const Kernel kQuantiseF32 = {31,       1,            "quantise_f32", rule::quantise_f32,
-                                    elements, element_slab, quantise_f32};
-extern const Kernel kDequantiseS8 = {32,       1,            "dequantise_s8", rule::dequantise_s8,
-                                     elements, element_slab, dequantise_s8};
-extern const Kernel kDequantiseS32 = {33,       1,            "dequantise_s32",
-                                      rule::dequantise_s32, elements, element_slab,
-                                      dequantise_s32};
+extern const Kernel kRequantise = {
+    30, 1, "requantise", rule::requantise, elements, element_slab, requantise};
+extern const Kernel kQuantiseF32 = {
+    31, 1, "quantise_f32", rule::quantise_f32, elements, element_slab, quantise_f32};
+extern const Kernel kDequantiseS8 = {
+    32, 1, "dequantise_s8", rule::dequantise_s8, elements, element_slab, dequantise_s8};
+extern const Kernel kDequantiseS32 = {
+    33, 1, "dequantise_s32", rule::dequantise_s32, elements, element_slab, dequantise_s32};
 
 }  // namespace kernels::cpu

@@ -47,8 +47,7 @@ BT_CLONES(float, sum_column, (const float* a, size_t rows, size_t stride), (a, r
 void sum_rows_f32(const Call& c, size_t first, size_t last) {
   const size_t stride = c.args[0].shape.dims[1];
   for (size_t column = first; column < last; column++) {
-    c.out.f32()[column] =
-        sum_column(c.args[0].f32() + column, c.args[0].shape.dims[0], stride);
+    c.out.f32()[column] = sum_column(c.args[0].f32() + column, c.args[0].shape.dims[0], stride);
   }
 }
 
@@ -103,8 +102,10 @@ void argmax_s8(const Call& c, size_t first, size_t last) {
 
 extern const Kernel kSoftmaxF32 = {50,   1,        "softmax_f32", rule::softmax_f32,
                                    rows, row_slab, softmax_f32};
-extern const Kernel kArgmaxF32 = {51, 1, "argmax_f32", rule::argmax_f32, rows, row_slab, argmax_f32};
-extern const Kernel kArgmaxS32 = {52, 1, "argmax_s32", rule::argmax_s32, rows, row_slab, argmax_s32};
+extern const Kernel kArgmaxF32 = {51,   1,        "argmax_f32", rule::argmax_f32,
+                                  rows, row_slab, argmax_f32};
+extern const Kernel kArgmaxS32 = {52,   1,        "argmax_s32", rule::argmax_s32,
+                                  rows, row_slab, argmax_s32};
 extern const Kernel kArgmaxS8 = {53, 1, "argmax_s8", rule::argmax_s8, rows, row_slab, argmax_s8};
 extern const Kernel kSumRowsF32 = {70,       1,           "sum_rows_f32", rule::sum_rows_f32,
                                    elements, column_slab, sum_rows_f32};

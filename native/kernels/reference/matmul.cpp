@@ -34,7 +34,8 @@ void matmul_f32(const Call& c, size_t first, size_t last) {
   for (size_t i = first; i < last; i++) {
     const float* a = c.args[0].f32() + i / columns * depth;
     const float* b = c.args[1].f32() + i % columns * depth;
-    c.out.f32()[i] = chain(depth, [&](size_t k) { return a[k]; }, [&](size_t k) { return b[k]; });
+    c.out.f32()[i] = chain(
+        depth, [&](size_t k) { return a[k]; }, [&](size_t k) { return b[k]; });
   }
 }
 
@@ -44,7 +45,8 @@ void matmul_s8(const Call& c, size_t first, size_t last) {
   for (size_t i = first; i < last; i++) {
     const int8_t* a = c.args[0].s8() + i / columns * depth;
     const int8_t* b = c.args[1].s8() + i % columns * depth;
-    c.out.s32()[i] = exact(depth, [&](size_t k) { return a[k]; }, [&](size_t k) { return b[k]; });
+    c.out.s32()[i] = exact(
+        depth, [&](size_t k) { return a[k]; }, [&](size_t k) { return b[k]; });
   }
 }
 
@@ -56,7 +58,8 @@ void bmm_f32(const Call& c, size_t first, size_t last) {
     const size_t batch = i / (rows * columns);
     const float* a = c.args[0].f32() + i / columns * depth;
     const float* b = c.args[1].f32() + (batch * columns + i % columns) * depth;
-    c.out.f32()[i] = chain(depth, [&](size_t k) { return a[k]; }, [&](size_t k) { return b[k]; });
+    c.out.f32()[i] = chain(
+        depth, [&](size_t k) { return a[k]; }, [&](size_t k) { return b[k]; });
   }
 }
 
