@@ -122,6 +122,7 @@ unsigned threads_of(const char* options) {
 fabric_code init(const fabric_host* host, const char* options) {
   const std::lock_guard lock(fabric.mutex);
   if (fabric.open) return fail(FABRIC_INVALID, "init was called twice");
+  if (const char* refusal = isa::choice().refusal) return fail(FABRIC_UNSUPPORTED, refusal);
   fabric.host = {};
   if (host != nullptr) {
     std::memcpy(&fabric.host, host, std::min<size_t>(host->struct_size, sizeof fabric.host));
@@ -161,23 +162,13 @@ void parse_digest(const char* hex, uint8_t out[32]) {
   }
 }
 
-const char* isa_name() {
-  switch (isa::level()) {
-    case isa::Level::wide:
-      return "avx512";
-    case isa::Level::mid:
-      return "avx2";
-    default:
-      return "base";
-  }
-}
-
 fabric_code device_info(fabric_device* device, fabric_device_info* out) {
   fabric_device_info info{};
   info.struct_size = sizeof info;
   info.kind = FABRIC_KIND_CPU;
   info.caps = FABRIC_CAP_HOST_POINTERS | FABRIC_CAP_SUBNORMALS;
-  if (isa::level() != isa::Level::base) info.caps |= FABRIC_CAP_HARDWARE_FMA | FABRIC_CAP_INT8_DOT;
+  if (isa::level() != isa::Level::scalar)
+    info.caps |= FABRIC_CAP_HARDWARE_FMA | FABRIC_CAP_INT8_DOT;
   info.compute_units = device->pool->threads();
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   info.memory_total_bytes = page * static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES));
@@ -186,7 +177,7 @@ fabric_code device_info(fabric_device* device, fabric_device_info* out) {
 #endif
   std::strncpy(info.name, "cpu", sizeof info.name - 1);
   std::strncpy(info.vendor, "blocktorch", sizeof info.vendor - 1);
-  std::strncpy(info.isa, isa_name(), sizeof info.isa - 1);
+  std::strncpy(info.isa, isa::name(isa::level()), sizeof info.isa - 1);
   parse_digest(BT_KERNEL_DIGEST, info.kernel_digest);
   const uint32_t size = out->struct_size;
   std::memcpy(out, &info, std::min<size_t>(size, sizeof info));

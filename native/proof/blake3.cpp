@@ -213,12 +213,12 @@ typedef uint32_t Vec8 __attribute__((vector_size(32)));
 typedef uint32_t Vec16 __attribute__((vector_size(64)));
 
 #if BT_X86
-BT_TARGET_WIDE void batch_wide(const Batch& batch, Words* out) {
+BT_TARGET_AVX512 void batch_avx512(const Batch& batch, Words* out) {
   batch_lanes<Vec16, 16>(batch, out);
 }
-BT_TARGET_MID void batch_mid(const Batch& batch, Words* out) { batch_lanes<Vec8, 8>(batch, out); }
+BT_TARGET_AVX2 void batch_avx2(const Batch& batch, Words* out) { batch_lanes<Vec8, 8>(batch, out); }
 #endif
-void batch_base(const Batch& batch, Words* out) { batch_lanes<Vec4, 4>(batch, out); }
+void batch_scalar(const Batch& batch, Words* out) { batch_lanes<Vec4, 4>(batch, out); }
 
 struct Engine {
   size_t lanes;
@@ -227,10 +227,10 @@ struct Engine {
 
 Engine engine() {
 #if BT_X86
-  if (isa::level() == isa::Level::wide) return {16, batch_wide};
-  if (isa::level() == isa::Level::mid) return {8, batch_mid};
+  if (isa::level() == isa::Level::avx512) return {16, batch_avx512};
+  if (isa::level() == isa::Level::avx2) return {8, batch_avx2};
 #endif
-  return {4, batch_base};
+  return {4, batch_scalar};
 }
 
 // Parents of `count` chaining values, `count` even and at least 2; in place.

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tensor/isa.h"
+
 #define CHECK(expression)                                                             \
   do {                                                                                \
     if (!(expression)) {                                                              \
@@ -12,6 +14,13 @@
       std::exit(1);                                                                   \
     }                                                                                 \
   } while (0)
+
+// A test of an instruction set that this processor lacks is skipped; ctest knows 77 for that.
+inline const bool kRunnable = [] {
+  if (isa::choice().refusal == nullptr) return true;
+  std::fprintf(stderr, "skipped: %s\n", isa::choice().refusal);
+  std::exit(77);
+}();
 
 // A small xorshift generator; the seed makes every run the same.
 struct Random {

@@ -1,5 +1,8 @@
 // The CPU fabric through fabric.h: probed, run, cancelled, refused; and `fold` on what it made.
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -135,12 +138,46 @@ void refuses(plugin::Host& host) {
   CHECK(host.run(table, 5, {small, small}, {256, 64, 33}, token).code == FABRIC_INVALID);
 }
 
+// Why the fabric does not open in a process where TB_BLOCKTORCH_ISA is `wish`; empty if it does.
+std::string refusal_of(const char* path, const char* wish) {
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    setenv("TB_BLOCKTORCH_ISA", wish, 1);
+    plugin::Host host;
+    const std::string reason = host.open(path, "{\"threads\":1}");
+    _exit(write(ends[1], reason.data(), reason.size()) == static_cast<ssize_t>(reason.size()) ? 0
+                                                                                              : 1);
+  }
+  close(ends[1]);
+  char said[256];
+  const ssize_t length = read(ends[0], said, sizeof said);
+  close(ends[0]);
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child && status == 0 && length >= 0);
+  return std::string(said, static_cast<size_t>(length));
+}
+
+void takes_known_instruction_sets_only(const char* path) {
+  for (const char* wish : {"base", "wide", "AVX2", "avx", "avx5122", " scalar"}) {
+    CHECK(refusal_of(path, wish) == "TB_BLOCKTORCH_ISA is not scalar, avx2 or avx512");
+  }
+  const isa::Level widest = isa::widest().level;
+  for (const isa::Level level : {isa::Level::scalar, isa::Level::avx2, isa::Level::avx512}) {
+    const char* lacks = "TB_BLOCKTORCH_ISA names one that this processor lacks";
+    CHECK(refusal_of(path, isa::name(level)) == (level > widest ? lacks : ""));
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   CHECK(count == 2);
   plugin::Host absent;
   CHECK(!absent.open("/nowhere.so", "{}").empty());
+  takes_known_instruction_sets_only(arguments[1]);
   plugin::Host host;
   const std::string reason = host.open(arguments[1], "{\"threads\":2}");
   if (!reason.empty()) std::fprintf(stderr, "%s\n", reason.c_str());

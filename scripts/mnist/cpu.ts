@@ -1,6 +1,6 @@
 /** Runs programs on the CPU fabric in this process, one after another. */
 
-import { type Isa, isaEnvironment, isaWord } from '../../src/compute/isa.ts'
+import { type Isa, isaEnvironment } from '../../src/compute/isa.ts'
 import type { NamedProgram } from '../../src/program/builder.ts'
 import { encodeOpTable, opOutputBytes, outputOps } from '../../src/program/op-table.ts'
 import {
@@ -31,7 +31,7 @@ export function openCpu(isa?: Isa): Load {
   const addon = loadAddon()
   const device = addon.openFabric(CPU_FABRIC_PATH, '{"threads":2}')
   if ('refused' in device) throw new Error(`the CPU fabric refuses: ${device.refused}`)
-  const found = isaWord(device.isa)
+  const found = device.isa
   if (isa !== undefined && found !== isa)
     throw new Error(`${isa} is asked for, the CPU has ${found}`)
   return loaderOf(addon)

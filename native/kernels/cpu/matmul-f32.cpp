@@ -38,7 +38,7 @@ void step_base(const float* a, size_t stride, const float* b, size_t depth, floa
 }
 
 #if BT_X86
-BT_TARGET_WIDE void step_wide(const float* a, size_t stride, const float* b, size_t depth,
+BT_TARGET_AVX512 void step_wide(const float* a, size_t stride, const float* b, size_t depth,
                               float* sums) {
   __m512 acc[kStepRows][2];
   for (auto& row : acc) row[0] = row[1] = _mm512_setzero_ps();
@@ -60,7 +60,7 @@ BT_TARGET_WIDE void step_wide(const float* a, size_t stride, const float* b, siz
 }
 
 // 4 rows by 16 columns at a time fit the 16 registers.
-BT_TARGET_MID void step_mid(const float* a, size_t stride, const float* b, size_t depth,
+BT_TARGET_AVX2 void step_mid(const float* a, size_t stride, const float* b, size_t depth,
                             float* sums) {
   for (size_t part = 0; part < 4; part++) {
     const float* rows = a + part / 2 * 4 * stride;
@@ -89,8 +89,8 @@ BT_TARGET_MID void step_mid(const float* a, size_t stride, const float* b, size_
 
 Step step() {
 #if BT_X86
-  if (isa::level() == isa::Level::wide) return step_wide;
-  if (isa::level() == isa::Level::mid) return step_mid;
+  if (isa::level() == isa::Level::avx512) return step_wide;
+  if (isa::level() == isa::Level::avx2) return step_mid;
 #endif
   return step_base;
 }

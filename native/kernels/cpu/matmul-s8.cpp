@@ -39,7 +39,7 @@ void dots_base(const int16_t* a, const int16_t* b, size_t depth, int32_t out[16]
 }
 
 #if BT_X86
-BT_TARGET_WIDE int32_t sum_wide(__m512i value) {
+BT_TARGET_AVX512 int32_t sum_wide(__m512i value) {
   alignas(64) int32_t lanes[16];
   _mm512_store_si512(lanes, value);
   int32_t sum = 0;
@@ -47,7 +47,7 @@ BT_TARGET_WIDE int32_t sum_wide(__m512i value) {
   return sum;
 }
 
-BT_TARGET_WIDE void dots_wide(const int16_t* a, const int16_t* b, size_t depth, int32_t out[16]) {
+BT_TARGET_AVX512 void dots_wide(const int16_t* a, const int16_t* b, size_t depth, int32_t out[16]) {
   __m512i acc[kStep][kStep];
   for (auto& row : acc) {
     for (auto& cell : row) cell = _mm512_setzero_si512();
@@ -70,14 +70,14 @@ BT_TARGET_WIDE void dots_wide(const int16_t* a, const int16_t* b, size_t depth, 
   }
 }
 
-BT_TARGET_MID int32_t sum_lanes(__m256i value) {
+BT_TARGET_AVX2 int32_t sum_lanes(__m256i value) {
   __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256(value, 1));
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
   return _mm_cvtsi128_si32(sum);
 }
 
-BT_TARGET_MID void dots_mid(const int16_t* a, const int16_t* b, size_t depth, int32_t out[16]) {
+BT_TARGET_AVX2 void dots_mid(const int16_t* a, const int16_t* b, size_t depth, int32_t out[16]) {
   for (size_t i = 0; i < kStep; i += 2) {
     __m256i acc[2][kStep];
     for (auto& row : acc) {
@@ -105,8 +105,8 @@ BT_TARGET_MID void dots_mid(const int16_t* a, const int16_t* b, size_t depth, in
 
 Dots dots() {
 #if BT_X86
-  if (isa::level() == isa::Level::wide) return dots_wide;
-  if (isa::level() == isa::Level::mid) return dots_mid;
+  if (isa::level() == isa::Level::avx512) return dots_wide;
+  if (isa::level() == isa::Level::avx2) return dots_mid;
 #endif
   return dots_base;
 }

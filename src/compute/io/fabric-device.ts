@@ -15,7 +15,7 @@ import { encodeOpTable, opOutputBytes } from '../../program/op-table.ts'
 import type { Program } from '../../program/types.ts'
 import { ADDON_PATH } from '../../runtime/io/native-addon.ts'
 import type { DeviceFacts, FabricChildConfig, FromFabric, ToFabric } from '../child-messages.ts'
-import { type Isa, isaEnvironment, isaWord } from '../isa.ts'
+import { ISA_KNOB, type Isa, isaEnvironment } from '../isa.ts'
 import { type Child, openChild } from './child-process.ts'
 import { type FabricEntry, isBuilt } from './fabric-catalogue.ts'
 import { OPEN_MS_MAX } from './fabric-process.ts'
@@ -69,7 +69,7 @@ export async function openFabricDevice(options: DeviceOptions): Promise<FabricDe
   try {
     const facts = await device.open()
     if (isa !== undefined && facts.isa !== isa) {
-      refuse('isa_unavailable', { fabric: entry.name, asked: isa, widest: facts.isa })
+      refuse('isa_unavailable', { reason: `${entry.name} computes with ${facts.isa}` })
     }
     return {
       facts,
@@ -117,10 +117,13 @@ class Device {
     const message = await this.#ask({ kind: 'cancel', runId: 0n }, OPEN_MS_MAX)
     if (message.kind === 'ready') {
       this.#isOpen = true
-      return { ...message.facts, isa: isaWord(message.facts.isa) }
+      return message.facts
     }
     const isKnown = message.kind === 'unusable' || message.kind === 'ended'
-    return refuse('fabric_unusable', { reason: isKnown ? message.reason : message.kind })
+    const reason = isKnown ? message.reason : message.kind
+    // The fabric speaks of the variable when the instruction set is what it cannot take.
+    const code = reason.startsWith(ISA_KNOB) ? 'isa_unavailable' : 'fabric_unusable'
+    return refuse(code, { reason })
   }
 
   async run(

@@ -28,7 +28,7 @@ const MANIFEST: FabricManifest = {
   device: 'cpu',
   vendor: 'blocktorch',
   driver: '',
-  isa: 'base',
+  isa: 'scalar',
   computeUnits: 1,
   memoryTotalBytes: 0,
   kernelDigest: new Uint8Array(32),
