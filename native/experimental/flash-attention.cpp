@@ -57,7 +57,7 @@ void step_scalar(const Panel& p, size_t rows) {
 
 #if BT_X86
 template <size_t rows>
-BT_TARGET_WIDE void step_rows_wide(const Panel& p) {
+BT_TARGET_AVX512 void step_rows_avx512(const Panel& p) {
   __m512 acc[rows][4];
   for (size_t row = 0; row < rows; row++) {
     for (size_t part = 0; part < 4; part++) {
@@ -88,7 +88,7 @@ BT_TARGET_WIDE void step_rows_wide(const Panel& p) {
 
 // 16 columns at a time: 6 rows of two registers fit the 16 that there are.
 template <size_t rows>
-BT_TARGET_MID void step_rows_mid(const Panel& p) {
+BT_TARGET_AVX2 void step_rows_avx2(const Panel& p) {
   for (size_t column = 0; column < kTile; column += 16) {
     __m256 acc[rows][2];
     for (size_t row = 0; row < rows; row++) {
@@ -115,25 +115,25 @@ BT_TARGET_MID void step_rows_mid(const Panel& p) {
   }
 }
 
-void step_wide(const Panel& p, size_t rows) {
-  static constexpr void (*steps[])(const Panel&) = {step_rows_wide<1>, step_rows_wide<2>,
-                                                    step_rows_wide<3>, step_rows_wide<4>,
-                                                    step_rows_wide<5>, step_rows_wide<6>};
+void step_avx512(const Panel& p, size_t rows) {
+  static constexpr void (*steps[])(const Panel&) = {step_rows_avx512<1>, step_rows_avx512<2>,
+                                                    step_rows_avx512<3>, step_rows_avx512<4>,
+                                                    step_rows_avx512<5>, step_rows_avx512<6>};
   steps[rows - 1](p);
 }
 
-void step_mid(const Panel& p, size_t rows) {
-  static constexpr void (*steps[])(const Panel&) = {step_rows_mid<1>, step_rows_mid<2>,
-                                                    step_rows_mid<3>, step_rows_mid<4>,
-                                                    step_rows_mid<5>, step_rows_mid<6>};
+void step_avx2(const Panel& p, size_t rows) {
+  static constexpr void (*steps[])(const Panel&) = {step_rows_avx2<1>, step_rows_avx2<2>,
+                                                    step_rows_avx2<3>, step_rows_avx2<4>,
+                                                    step_rows_avx2<5>, step_rows_avx2<6>};
   steps[rows - 1](p);
 }
 #endif
 
 Step chosen_step() {
 #if BT_X86
-  if (isa::level() == isa::Level::wide) return step_wide;
-  if (isa::level() == isa::Level::mid) return step_mid;
+  if (isa::level() == isa::Level::avx512) return step_avx512;
+  if (isa::level() == isa::Level::avx2) return step_avx2;
 #endif
   return step_scalar;
 }
