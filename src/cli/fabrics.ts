@@ -86,12 +86,6 @@ export async function openTarget({ entry, isa }: Target, threads: number): Promi
 
 /** Why a fabric is not available, in a few words. */
 export function whyNot({ code, facts }: Refusal): string {
-  switch (code) {
-    case 'fabric_not_built':
-      return `not built: ${String(facts['remedy'])}`
-    case 'isa_unavailable':
-      return `this processor goes as far as ${String(facts['widest'])}`
-    default:
-      return printable(String(facts['reason'] ?? code))
-  }
+  if (code === 'fabric_not_built') return `not built: ${String(facts['remedy'])}`
+  return printable(String(facts['reason'] ?? code))
 }
