@@ -1,7 +1,7 @@
 /** The lab commands: a log is made, verified, repeated, continued, and found out when it is false. */
 
 import { strict as check } from 'node:assert'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -11,7 +11,7 @@ import { toHex } from '../../../src/base/bytes.ts'
 import { blake3 } from '../../../src/base/hash.ts'
 import { EXIT } from '../../../src/cli/failure.ts'
 import { readLabSet } from '../../../src/cli/lab-set.ts'
-import { readLabLog, writeLabLog } from '../../../src/compute/lab-log.ts'
+import { disagreements, readLabLog, writeLabLog } from '../../../src/compute/lab-log.ts'
 import { newKeyPair, writeKeyFile } from '../../../src/runtime/io/key-file.ts'
 import { repositoryFile } from '../program/files.ts'
 import { type Invocation, invoke } from './invoke.ts'
@@ -31,6 +31,21 @@ describe('the lab set of the repository', () => {
       ]),
     )
   })
+})
+
+describe('the lab logs of the repository', () => {
+  const folder = repositoryFile('docs/lab')
+  for (const name of readdirSync(folder).filter((each) => each.endsWith('.jsonl'))) {
+    it(`${name} is whole and of one mind`, () => {
+      const { entries } = readLabLog(readFileSync(join(folder, name), 'utf8'))
+      check.ok(entries.length > 0)
+      check.deepEqual(disagreements(entries), [])
+      check.deepEqual(
+        entries.filter(({ modified }) => modified),
+        [],
+      )
+    })
+  }
 })
 
 describe('the lab commands', () => {
