@@ -13,7 +13,6 @@ import { opNamed } from './ops.ts'
 import { toBits } from './semantics/float.ts'
 import { checkType, tensorBytes } from './shape.ts'
 import type { OpDefinition, OpNode, Program, Tensor, TensorType } from './types.ts'
-import { outputType } from './typing.ts'
 
 /** A value of a program under construction. */
 export interface Handle {
@@ -80,18 +79,15 @@ export class ProgramBuilder {
     return handle
   }
 
-  /** @throws RefusalError op_unknown and every code of `outputType`. */
+  /** @throws RefusalError op_unknown and every code of the op's shape rule. */
   op(name: string, args: readonly Handle[], attrs: readonly bigint[] = []): Handle {
     const definition = opNamed(name) ?? refuse('op_unknown', { op: name })
     const places = args.map(({ kind, index }) => `${kind}${index}`)
     const key = [name, ...places, ...attrs].join(' ')
     const earlier = this.known.get(key)
     if (earlier !== undefined) return earlier
-    const type = outputType(
-      definition,
-      args.map((arg) => arg.type),
-      attrs,
-    )
+    const type = definition.shape(args.map((arg) => arg.type))
+    checkType(type)
     const handle: Handle = { kind: 'op', index: this.steps.length, type, name }
     this.steps.push({ definition, args, attrs })
     this.results.push(handle)
