@@ -3,9 +3,8 @@
  * of a fabric runs. Own figures only; comparisons with others are the business of `bench/`.
  */
 
-import { ProgramBuilder } from '../../program/builder.ts'
+import { f32Attribute, ProgramBuilder } from '../../program/builder.ts'
 import { programCost } from '../../program/cost.ts'
-import { opNamed } from '../../program/ops.ts'
 import { describeType, tensorBytes } from '../../program/shape.ts'
 import { F32, type Program, S8, type TensorType } from '../../program/types.ts'
 import type { FabricDevice } from './fabric-device.ts'
@@ -33,7 +32,11 @@ const RUNS = 7
 const f32 = (...dims: number[]): TensorType => ({ dtype: F32, dims })
 const s8 = (...dims: number[]): TensorType => ({ dtype: S8, dims })
 
-const WANTED: readonly (readonly [op: string, args: readonly TensorType[]])[] = [
+const WANTED: readonly (readonly [
+  op: string,
+  args: readonly TensorType[],
+  attrs?: readonly bigint[],
+])[] = [
   ['matmul_f32', [f32(512, 512), f32(512, 512)]],
   ['matmul_s8', [s8(1024, 1024), s8(1024, 1024)]],
   ['add_f32', [f32(1024, 1024), f32(1024, 1024)]],
@@ -41,13 +44,18 @@ const WANTED: readonly (readonly [op: string, args: readonly TensorType[]])[] = 
   ['softmax_f32', [f32(1024, 1024)]],
   ['sum_last_f32', [f32(1024, 1024)]],
   ['transpose_f32', [f32(1024, 1024)]],
+  ['gelu_f32', [f32(1024, 1024)]],
+  ['layernorm_f32', [f32(1024, 1024), f32(1024), f32(1024)], [f32Attribute(1e-5)]],
+  ['attention_f32', [f32(8, 256, 64), f32(8, 256, 64), f32(8, 256, 64)], [f32Attribute(0.125), 0n]],
+  // Strides, padding on four sides, dilations, groups.
+  ['conv2d_f32', [f32(1, 28, 28, 64), f32(64, 3, 3, 64)], [1n, 1n, 1n, 1n, 1n, 1n, 1n, 1n, 1n]],
 ]
 
 export function benchCases(): BenchCase[] {
-  return WANTED.filter(([op]) => opNamed(op) !== undefined).map(([op, args]) => {
+  return WANTED.map(([op, args, attrs = []]) => {
     const builder = new ProgramBuilder()
     const inputs = args.map((type, place) => builder.input(`x${place}`, type))
-    const made = builder.op(op, inputs)
+    const made = builder.op(op, inputs, attrs)
     builder.output('y', made)
     const { program } = builder.build()
     return {
