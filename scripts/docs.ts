@@ -6,6 +6,7 @@
  *   src/cli/catalogue.ts                         ->  docs/reference/cli.md
  *   src/telemetry/catalogue.ts                   ->  docs/reference/metrics.md
  *   src/node/config.ts                           ->  docs/reference/environment.md
+ *   src/model/onnx/ops.ts                        ->  the table in docs/reference/models.md
  *   src/rpc/io/routes-*.ts                       ->  docs/reference/http.md, openapi.json
  *
  * Usage: node dist/scripts/docs.js [--check]
@@ -19,6 +20,7 @@ import { httpPage, openApiPage } from '../src/rpc/io/reference.ts'
 import { metricsPage } from '../src/telemetry/catalogue.ts'
 import { cliPage } from './docs/cli.ts'
 import { errorsPage } from './docs/errors.ts'
+import { modelsPage } from './docs/models.ts'
 import { paramsPage } from './docs/params.ts'
 import { ROOT } from './docs/root.ts'
 
@@ -30,6 +32,7 @@ const PAGES: readonly (readonly [
   ['docs/errors.md', errorsPage],
   ['docs/reference/params.md', paramsPage],
   ['docs/reference/cli.md', cliPage],
+  ['docs/reference/models.md', modelsPage],
   ['docs/reference/metrics.md', metricsPage],
   ['docs/reference/environment.md', environmentPage],
   ['docs/reference/http.md', httpPage],

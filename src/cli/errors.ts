@@ -18,6 +18,7 @@ const ROOMS: readonly string[] = [
   'runtime',
   'governance',
   'program',
+  'model',
   'ledger',
   'consensus',
   'compute',

@@ -131,6 +131,30 @@ export const REFUSALS: RefusalTable = {
     meaning: 'The program file or a file of weights cannot be read.',
     remedy: 'Check the path.',
   },
+  program_folder_malformed: {
+    meaning: 'The folder does not hold a program with its description.',
+    remedy: 'Make it with `tb-cli program import`, and leave its files as they are.',
+  },
+  folder_occupied: {
+    meaning: 'The folder holds other things than a program.',
+    remedy: 'Choose another folder with -o.',
+  },
+  model_file_unreadable: {
+    meaning: 'The model, or a file that goes with it, cannot be read.',
+    remedy: 'Check the path; models and weights have at most 1 GiB.',
+  },
+  samples_missing: {
+    meaning: 'There are not enough samples for one run of the program.',
+    remedy: 'Give files with as many samples as the first size of the input, or more.',
+  },
+  samples_uneven: {
+    meaning: 'The inputs have different numbers of samples.',
+    remedy: 'Give as many samples of each input.',
+  },
+  dim_malformed: {
+    meaning: 'A size is not given as NAME=SIZE, or a shape not as NAME=SIZE,SIZE,...',
+    remedy: 'Give whole numbers from 1 on, at most eight for a shape.',
+  },
   weights_awaited: {
     meaning: 'The program is registered, but too few validators hold its weights yet.',
     remedy: 'Wait: `tb-cli program show ID`; keep the node that has the weights online.',

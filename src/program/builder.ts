@@ -13,6 +13,7 @@ import { opNamed } from './ops.ts'
 import { toBits } from './semantics/float.ts'
 import { checkType, tensorBytes } from './shape.ts'
 import type { OpDefinition, OpNode, Program, Tensor, TensorType } from './types.ts'
+import { outputType } from './typing.ts'
 
 /** A value of a program under construction. */
 export interface Handle {
@@ -79,15 +80,18 @@ export class ProgramBuilder {
     return handle
   }
 
-  /** @throws RefusalError op_unknown and every code of the op's shape rule. */
+  /** @throws RefusalError op_unknown and every code of `outputType`. */
   op(name: string, args: readonly Handle[], attrs: readonly bigint[] = []): Handle {
     const definition = opNamed(name) ?? refuse('op_unknown', { op: name })
     const places = args.map(({ kind, index }) => `${kind}${index}`)
     const key = [name, ...places, ...attrs].join(' ')
     const earlier = this.known.get(key)
     if (earlier !== undefined) return earlier
-    const type = definition.shape(args.map((arg) => arg.type))
-    checkType(type)
+    const type = outputType(
+      definition,
+      args.map((arg) => arg.type),
+      attrs,
+    )
     const handle: Handle = { kind: 'op', index: this.steps.length, type, name }
     this.steps.push({ definition, args, attrs })
     this.results.push(handle)

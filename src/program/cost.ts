@@ -7,10 +7,10 @@
  */
 
 import { type Refusal, refusal } from '../base/refusal.ts'
-import { definitionOf, valueTypes } from './ir.ts'
+import { definitionOf, siteOf, valueTypes } from './ir.ts'
 import { FRAUD_PROOF_BYTES_MAX, openingBytes } from './openings.ts'
 import { elementCount, tensorBytes } from './shape.ts'
-import type { OpDefinition, OpNode, Program, TensorType } from './types.ts'
+import { type OpDefinition, type OpNode, type OpSite, type Program, S8 } from './types.ts'
 
 export type Verification = 'fold' | 'succinct' | 'replay'
 
@@ -54,19 +54,18 @@ export interface VerifyCost {
   readonly bytes: number
 }
 
-/** The price of one op on operands of these types. */
-export function opCost(node: OpNode, args: readonly TensorType[], out: TensorType): OpCost {
-  const definition = definitionOf(node)
-  const { macs, steps } = definition.work(args, out)
-  const outputBytes = tensorBytes(out)
-  const macRate = definition.provable === 'freivalds' ? S8_MACS_PER_UNIT : F32_MACS_PER_UNIT
+/** The price of one op where it stands. */
+function opCost(definition: OpDefinition, site: OpSite): OpCost {
+  const { macs, steps } = definition.work(site)
+  const outputBytes = tensorBytes(site.out)
+  const macRate = site.args[0]?.dtype === S8 ? S8_MACS_PER_UNIT : F32_MACS_PER_UNIT
   const work = Math.ceil(macs / macRate) + Math.ceil(steps / STEPS_PER_UNIT)
   return {
     macs,
     outputBytes,
     runUnits: OP_UNITS + work + hashUnits(outputBytes),
-    foldUnits: OP_UNITS + foldWork(definition, args, out, work) + hashUnits(outputBytes),
-    openingBytes: openingBytes(definition, args, out),
+    foldUnits: OP_UNITS + foldWork(definition, site, work) + hashUnits(outputBytes),
+    openingBytes: openingBytes(definition, site),
   }
 }
 
@@ -74,12 +73,7 @@ function hashUnits(bytes: number): number {
   return Math.ceil(bytes / HASH_BYTES_PER_UNIT)
 }
 
-function foldWork(
-  definition: OpDefinition,
-  args: readonly TensorType[],
-  out: TensorType,
-  recompute: number,
-): number {
+function foldWork(definition: OpDefinition, { args, out }: OpSite, recompute: number): number {
   if (definition.provable === 'recompute') return recompute
   const elements = [...args, out].reduce((sum, type) => sum + elementCount(type.dims), 0)
   return Math.ceil(elements / FIELD_STEPS_PER_UNIT)
@@ -88,13 +82,8 @@ function foldWork(
 /** @param program checked */
 export function opCosts(program: Program): OpCost[] {
   const types = valueTypes(program)
-  const first = types.length - program.ops.length
-  return program.ops.map((node, index) =>
-    opCost(
-      node,
-      node.args.map((value) => types[value] as TensorType),
-      types[first + index] as TensorType,
-    ),
+  return program.ops.map((node, opIndex) =>
+    opCost(definitionOf(node), siteOf(program, types, opIndex)),
   )
 }
 
@@ -128,7 +117,8 @@ export function admits(program: Program, verification: Verification): Refusal | 
   const { openingBytesMax, openingOpMax } = programCost(program)
   if (openingBytesMax <= FRAUD_PROOF_BYTES_MAX) return null
   return refusal('opening_too_large', {
-    op: openingOpMax,
+    opIndex: openingOpMax,
+    op: definitionOf(program.ops[openingOpMax] as OpNode).name,
     bytes: openingBytesMax,
     bytesMax: FRAUD_PROOF_BYTES_MAX,
   })

@@ -26,16 +26,18 @@ import {
   u32,
 } from '../base/codec.ts'
 import { attempt, refuse } from '../base/refusal.ts'
-import { type OpenedBlob, openSlices, verifySlices } from './blake3-tree.ts'
+import { type ByteRange, type OpenedBlob, openSlices, verifySlices } from './blake3-tree.ts'
 import { outputDigest } from './digest.ts'
 import { evaluateOp } from './evaluate.ts'
-import { definitionOf, OUTPUTS_MAX, outputValue, producerOf, valueTypes } from './ir.ts'
+import { definitionOf, OUTPUTS_MAX, outputValue, producerOf, siteOf, valueTypes } from './ir.ts'
 import {
   FRAUD_PROOF_BYTES_MAX,
   gather,
+  indexIn,
   type Need,
   needsOf,
   openingBytes,
+  pointerOf,
   TRACE_PATH_MAX,
   windowOf,
 } from './openings.ts'
@@ -159,7 +161,8 @@ function proofOf(program: Program, data: TraceData, fault: Fault): FraudProof {
   if (proofBytesMax(program, types, opIndex) > FRAUD_PROOF_BYTES_MAX) {
     refuse('opening_too_large', { op: opIndex, bytesMax: FRAUD_PROOF_BYTES_MAX })
   }
-  const needs = faultNeeds(program, types, fault.kind, opIndex, element)
+  const pointed = pointedIn(program, types, data, opIndex, element)
+  const needs = faultNeeds(program, types, fault, pointed)
   return {
     kind: fault.kind === 'wrong_element' ? WRONG_ELEMENT : NON_CANONICAL,
     opIndex,
@@ -178,22 +181,35 @@ function leafOf(data: TraceData, opIndex: number): Leaf {
   return { opIndex, digest, path: tracePath(data.opDigests, opIndex) }
 }
 
+/** The index by which the op finds what the element needs, from the bytes of the run. */
+function pointedIn(
+  program: Program,
+  types: readonly TensorType[],
+  data: TraceData,
+  opIndex: number,
+  element: number,
+): number {
+  const pointer = pointerOf(program, types, opIndex, element)
+  if (pointer === null) return 0
+  const [{ start, end }] = pointer.ranges as readonly [ByteRange]
+  return indexIn(data.bytesOf(pointer.value).slice(start, end))
+}
+
 /** Upper bound of a proof about this op. */
 function proofBytesMax(program: Program, types: readonly TensorType[], opIndex: number): number {
   const node = program.ops[opIndex] as OpNode
-  const args = node.args.map((value) => types[value] as TensorType)
-  const out = types[outputValue(program, opIndex)] as TensorType
-  return openingBytes(definitionOf(node), args, out)
+  return openingBytes(definitionOf(node), siteOf(program, types, opIndex))
 }
+
+type ElementFault = Exclude<Fault, { readonly kind: 'wrong_output' }>
 
 function faultNeeds(
   program: Program,
   types: readonly TensorType[],
-  kind: 'wrong_element' | 'non_canonical',
-  opIndex: number,
-  element: number,
+  { kind, opIndex, element }: ElementFault,
+  pointed: number,
 ): Need[] {
-  if (kind === 'wrong_element') return needsOf(program, types, opIndex, element)
+  if (kind === 'wrong_element') return needsOf(program, types, opIndex, element, pointed)
   const value = outputValue(program, opIndex)
   const width = elementBytes((types[value] as TensorType).dtype)
   return [{ value, ranges: [{ start: element * width, end: (element + 1) * width }] }]
@@ -290,7 +306,10 @@ function judgeElement(
   if (proofBytesMax(program, types, proof.opIndex) > FRAUD_PROOF_BYTES_MAX) {
     return innocent('opening_too_large')
   }
-  const needs = faultNeeds(program, types, kind, proof.opIndex, proof.element)
+  const fault: ElementFault = { kind, opIndex: proof.opIndex, element: proof.element }
+  const pointed = pointedBy(program, statement, types, proof, fault, digests)
+  if (typeof pointed === 'string') return innocent(pointed)
+  const needs = faultNeeds(program, types, fault, pointed)
   const producers = computedValues(program, needs).map((value) => producerOf(program, value))
   const isShaped =
     proof.openings.length === needs.length &&
@@ -300,12 +319,32 @@ function judgeElement(
   if (opened === null) return innocent('slice_not_in_value')
   switch (kind) {
     case 'wrong_element':
-      return compareElement(program, types, proof, opened)
+      return compareElement(program, types, proof, opened, pointed)
     case 'non_canonical':
       return inspectElement(program, out, proof, opened)
     default:
       return unreachable(kind)
   }
+}
+
+/** The index by which the op finds what the element needs, as the proof shows it; 0 without one. */
+function pointedBy(
+  program: Program,
+  statement: Statement,
+  types: readonly TensorType[],
+  proof: FraudProof,
+  { kind, opIndex, element }: ElementFault,
+  digests: ReadonlyMap<number, Uint8Array>,
+): number | InnocentReason {
+  const pointer = kind === 'wrong_element' ? pointerOf(program, types, opIndex, element) : null
+  if (pointer === null) return 0
+  const { value, ranges } = pointer
+  const opening = proof.openings.find((each) => each.value === value)
+  const producer = producerOf(program, value)
+  if (opening === undefined || (producer >= 0 && !digests.has(producer))) return 'proof_malformed'
+  const digest = digestOf(program, statement, digests, value)
+  const blob = verifySlices(digest, tensorBytes(types[value] as TensorType), ranges, opening)
+  return blob === null ? 'slice_not_in_value' : indexIn(blob.read(ranges[0] as ByteRange))
 }
 
 /** Every opened value by its number, or null when a slice does not belong to its digest. */
@@ -362,10 +401,11 @@ function compareElement(
   types: readonly TensorType[],
   proof: FraudProof,
   opened: ReadonlyMap<number, OpenedBlob>,
+  pointed: number,
 ): Judgement {
   const node = program.ops[proof.opIndex] as OpNode
   const out = types[outputValue(program, proof.opIndex)] as TensorType
-  const window = windowOf(program, types, proof.opIndex, proof.element)
+  const window = windowOf(program, types, proof.opIndex, proof.element, pointed)
   const args = node.args.map((value, index) =>
     gather(
       types[value] as TensorType,
@@ -373,7 +413,8 @@ function compareElement(
       (opened.get(value) as OpenedBlob).read,
     ),
   )
-  const local = evaluateOp(node, args, { dtype: out.dtype, dims: window.dims })
+  const small = { ...node, attrs: window.attrs ?? node.attrs }
+  const local = evaluateOp(small, args, { dtype: out.dtype, dims: window.dims })
   const width = elementBytes(out.dtype)
   const right = local.bytes.subarray(window.at * width, (window.at + 1) * width)
   return equalBytes(right, openedElement(program, out, proof, opened))

@@ -8,6 +8,7 @@
  * outputs, and no size exceeds its bound. Such a program cannot fail at run time.
  */
 
+import { assert } from '../base/assert.ts'
 import {
   bytes32,
   type Codec,
@@ -21,18 +22,11 @@ import {
   u64,
 } from '../base/codec.ts'
 import { blake3 } from '../base/hash.ts'
-import { refuse } from '../base/refusal.ts'
+import { attempt, refuse } from '../base/refusal.ts'
 import { findOp, isOpId } from './ops.ts'
 import { checkType, RANK_MAX, tensorBytes } from './shape.ts'
-import { storedBits } from './tensor.ts'
-import type {
-  AttributeRule,
-  OpDefinition,
-  OpNode,
-  Program,
-  TensorType,
-  WeightType,
-} from './types.ts'
+import type { OpDefinition, OpNode, OpSite, Program, TensorType, WeightType } from './types.ts'
+import { checkArity, outputType } from './typing.ts'
 
 export const PROGRAM_VERSION = 1
 export const PROGRAM_BYTES_MAX: number = 64 * 1024
@@ -44,6 +38,8 @@ export const ARGS_MAX = 8
 export const ATTRS_MAX = 16
 /** Bytes of all inputs, weights and op outputs together: 4 GiB. */
 export const PROGRAM_TENSORS_BYTES_MAX: number = 4 * 1024 * 1024 * 1024
+/** Multiply-accumulates and steps of a program together: 2^52. */
+export const PROGRAM_WORK_MAX = 0x10_0000_0000_0000
 
 export const TensorTypeCodec: Codec<TensorType> = container({
   dtype: u8,
@@ -113,9 +109,10 @@ export function definitionOf(node: OpNode): OpDefinition {
  * @throws RefusalError when an op's operands, attributes or sizes break a rule.
  */
 export function valueTypes(program: Program): readonly TensorType[] {
-  const types: TensorType[] = [...program.inputs, ...program.weights.map(({ type }) => type)]
-  for (const type of types) checkType(type)
-  for (const node of program.ops) types.push(outputType(node, types))
+  const types = givenTypes(program)
+  program.ops.forEach((node, opIndex) => {
+    types.push(typeOfStep(node, opIndex, types))
+  })
   return types
 }
 
@@ -124,7 +121,9 @@ export function checkProgram(program: Program): void {
   if (program.version !== PROGRAM_VERSION) {
     refuse('program_version_unknown', { version: program.version, known: PROGRAM_VERSION })
   }
+  checkCounts(program)
   const types = valueTypes(program)
+  checkWork(program, types)
   const bytes = types.reduce((sum, type) => sum + tensorBytes(type), 0)
   if (bytes > PROGRAM_TENSORS_BYTES_MAX) {
     refuse('program_bytes_exceeded', { bytes, bytesMax: PROGRAM_TENSORS_BYTES_MAX })
@@ -133,53 +132,68 @@ export function checkProgram(program: Program): void {
   checkUse(program, types.length)
 }
 
-function outputType(node: OpNode, types: readonly TensorType[]): TensorType {
-  const definition = definitionOf(node)
-  if (node.args.length !== definition.arity) {
-    refuse('op_arity', {
-      op: definition.name,
-      operands: node.args.length,
-      expected: definition.arity,
+/** The type of what op `opIndex` makes of earlier values. A refusal says which op it was. */
+function typeOfStep(node: OpNode, opIndex: number, types: readonly TensorType[]): TensorType {
+  const made = attempt(() => {
+    const definition = definitionOf(node)
+    checkArity(definition, node.args.length)
+    const args = node.args.map((value) => {
+      const type = types[value]
+      // A value at or past the op itself is not there yet: this is what a cycle looks like.
+      return (
+        type ?? refuse('forward_reference', { op: definition.name, value, known: types.length })
+      )
     })
-  }
-  checkAttributes(node, definition)
-  const args = node.args.map((value) => {
-    const type = types[value]
-    // A value at or past the op itself is not there yet: this is what a cycle looks like.
-    return type ?? refuse('forward_reference', { op: definition.name, value, known: types.length })
+    return outputType(definition, args, node.attrs)
   })
-  const out = definition.shape(args)
-  checkType(out)
-  return out
+  if ('value' in made) return made.value
+  const op = findOp(node.op, node.version)?.name ?? node.op
+  return refuse(made.refused.code, { opIndex, op, ...made.refused.facts })
 }
 
-function checkAttributes(node: OpNode, definition: OpDefinition): void {
-  if (node.attrs.length !== definition.attributes.length) {
-    refuse('op_attributes', {
-      op: definition.name,
-      attributes: node.attrs.length,
-      expected: definition.attributes.length,
-    })
+/** The types of inputs and weights, checked. A refusal says which value it was. */
+function givenTypes({ inputs, weights }: Program): TensorType[] {
+  const types = [...inputs, ...weights.map(({ type }) => type)]
+  types.forEach((type, value) => {
+    const checked = attempt(() => checkType(type))
+    if ('refused' in checked) refuse(checked.refused.code, { value, ...checked.refused.facts })
+  })
+  return types
+}
+
+/** Bounds on the lists, for programs that were not decoded. */
+function checkCounts({ inputs, weights, ops, outputs }: Program): void {
+  for (const [what, count, countMax] of [
+    ['inputs', inputs.length, INPUTS_MAX],
+    ['weights', weights.length, WEIGHTS_MAX],
+    ['ops', ops.length, OPS_MAX],
+    ['outputs', outputs.length, OUTPUTS_MAX],
+  ] as const) {
+    if (count > countMax) refuse('program_entries_exceeded', { what, count, countMax })
   }
-  definition.attributes.forEach((rule, index) => {
-    const attr = node.attrs[index] as bigint
-    if (!admitsAttribute(rule, attr)) {
-      refuse('attribute_out_of_range', { op: definition.name, attribute: rule.name, value: attr })
-    }
+}
+
+/** So that every cost is a whole number below 2^53. */
+function checkWork(program: Program, types: readonly TensorType[]): void {
+  let total = 0
+  program.ops.forEach((node, opIndex) => {
+    const definition = definitionOf(node)
+    const { macs, steps } = definition.work(siteOf(program, types, opIndex))
+    total += macs + steps
+    if (total <= PROGRAM_WORK_MAX) return
+    refuse('program_work_exceeded', { opIndex, op: definition.name, workMax: PROGRAM_WORK_MAX })
   })
 }
 
-const F32_INFINITY = 0x7f80_0000
-
-function admitsAttribute(rule: AttributeRule, attr: bigint): boolean {
-  if (rule.kind === 'int') {
-    const value = BigInt.asIntN(64, attr)
-    return value >= rule.min && value <= rule.max
+/** Op `opIndex` with the types of its operands and output. */
+export function siteOf(program: Program, types: readonly TensorType[], opIndex: number): OpSite {
+  const node = program.ops[opIndex]
+  assert(node !== undefined, 'a site is that of an op of the program')
+  return {
+    args: node.args.map((value) => types[value] as TensorType),
+    attrs: node.attrs,
+    out: types[outputValue(program, opIndex)] as TensorType,
   }
-  if (attr > 0xffff_ffffn) return false
-  const bits = Number(attr)
-  if ((bits & 0x7fff_ffff) >= F32_INFINITY) return false
-  return rule.sign === 'any' || (bits < F32_INFINITY && storedBits(bits) !== 0)
 }
 
 function checkOutputs(program: Program, values: number): void {

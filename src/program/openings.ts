@@ -8,13 +8,16 @@
 
 import { assert } from '../base/assert.ts'
 import { type ByteRange, CHUNK_BYTES, chunkCount, DIGEST_BYTES } from './blake3-tree.ts'
-import { definitionOf, outputValue } from './ir.ts'
+import { definitionOf, outputValue, siteOf } from './ir.ts'
 import { elementBytes, elementCount, tensorBytes } from './shape.ts'
+import { words } from './tensor.ts'
 import type {
   ArgWindow,
   ElementRun,
   OpDefinition,
+  OpSite,
   Program,
+  Reach,
   Tensor,
   TensorType,
   Window,
@@ -46,18 +49,43 @@ function rangesOf(runs: readonly ElementRun[], width: number): ByteRange[] {
   )
 }
 
-/** The local problem of element `element` of op `opIndex`. */
+/** The element by which an op finds what one of its elements needs; null for ops without one. */
+export function pointerOf(
+  program: Program,
+  types: readonly TensorType[],
+  opIndex: number,
+  element: number,
+): Need | null {
+  const node = program.ops[opIndex]
+  assert(node !== undefined, 'a pointer belongs to an op of the program')
+  const { pointer } = definitionOf(node)
+  if (pointer === undefined) return null
+  const at = pointer.at(element, siteOf(program, types, opIndex))
+  const value = node.args[pointer.arg] as number
+  const width = elementBytes((types[value] as TensorType).dtype)
+  return { value, ranges: [{ start: at * width, end: (at + 1) * width }] }
+}
+
+/** The index that an opened pointer holds. */
+export function indexIn(bytes: Uint8Array): number {
+  const [index] = words(bytes)
+  return (index as number) | 0
+}
+
+/**
+ * The local problem of element `element` of op `opIndex`.
+ * @param pointed the index that its pointer holds; 0 where it has none
+ */
 export function windowOf(
   program: Program,
   types: readonly TensorType[],
   opIndex: number,
   element: number,
+  pointed: number,
 ): Window {
   const node = program.ops[opIndex]
   assert(node !== undefined, 'a window belongs to an op of the program')
-  const out = types[outputValue(program, opIndex)] as TensorType
-  const args = node.args.map((value) => types[value] as TensorType)
-  return definitionOf(node).window(element, args, out)
+  return definitionOf(node).window(element, siteOf(program, types, opIndex), pointed)
 }
 
 /** What a judge of the element needs: operands by the window, and the element itself. */
@@ -66,8 +94,9 @@ export function needsOf(
   types: readonly TensorType[],
   opIndex: number,
   element: number,
+  pointed: number,
 ): Need[] {
-  const window = windowOf(program, types, opIndex, element)
+  const window = windowOf(program, types, opIndex, element, pointed)
   const byValue = new Map<number, ByteRange[]>()
   const want = (value: number, runs: readonly ElementRun[]): void => {
     const width = elementBytes((types[value] as TensorType).dtype)
@@ -104,36 +133,37 @@ function greatestCommonDivisor(left: number, right: number): number {
   return right === 0 ? left : greatestCommonDivisor(right, left % right)
 }
 
-/** Most chunks that `lengthBytes` touch when they start at a multiple of their own length. */
-function chunksTouched(lengthBytes: number): number {
-  const step = greatestCommonDivisor(lengthBytes, CHUNK_BYTES)
+/** Most chunks that `lengthBytes` touch when they start at a multiple of `alignBytes`. */
+function chunksTouched(lengthBytes: number, alignBytes: number): number {
+  const step = greatestCommonDivisor(alignBytes, CHUNK_BYTES)
   return Math.ceil((CHUNK_BYTES - step + lengthBytes) / CHUNK_BYTES)
 }
 
-/** Upper bound over all elements of the bytes that open the runs of one operand. */
-function sliceBytes(type: TensorType, runs: readonly ElementRun[]): number {
+/** Upper bound of the bytes that open what lies within `reach`. */
+function sliceBytes(type: TensorType, { times, count, align }: Reach): number {
   const width = elementBytes(type.dtype)
   const total = chunkCount(elementCount(type.dims) * width)
-  const touched = runs.reduce((sum, run) => sum + run.times * chunksTouched(run.count * width), 0)
-  const times = runs.reduce((sum, run) => sum + run.times, 0)
-  const chunks = Math.min(total, touched)
+  const touched = chunksTouched(count * width, align * width)
+  const chunks = Math.min(total, times * touched)
   const depth = 32 - Math.clz32(total - 1)
-  const siblings = Math.min(total - chunks, 2 * depth * times)
+  // Beside one chunk there is one subtree a level, beside several there are two.
+  const siblings = Math.min(total - chunks, (touched === 1 ? depth : 2 * depth) * times)
   return chunks * CHUNK_BYTES + siblings * DIGEST_BYTES
 }
 
+/** Upper bound over all elements of the bytes that open one operand: the best of its bounds. */
+function operandBytes(type: TensorType, bounds: readonly Reach[]): number {
+  return Math.min(...bounds.map((reach) => sliceBytes(type, reach)))
+}
+
 /** Upper bound over all elements of the size of a fraud proof for this op, bytes. */
-export function openingBytes(
-  definition: OpDefinition,
-  args: readonly TensorType[],
-  out: TensorType,
-): number {
-  const window = definition.window(0, args, out)
-  const operands = args.reduce(
+export function openingBytes(definition: OpDefinition, site: OpSite): number {
+  const reach = definition.reach(site)
+  const operands = site.args.reduce(
     (sum, type, index) =>
-      sum + VALUE_OVERHEAD_BYTES + sliceBytes(type, (window.args[index] as ArgWindow).runs),
+      sum + VALUE_OVERHEAD_BYTES + operandBytes(type, reach[index] as readonly Reach[]),
     0,
   )
-  const element = sliceBytes(out, [{ start: 0, count: 1, times: 1, stride: 0 }])
+  const element = sliceBytes(site.out, { times: 1, count: 1, align: 1 })
   return PROOF_OVERHEAD_BYTES + operands + VALUE_OVERHEAD_BYTES + element
 }

@@ -15,6 +15,14 @@ export const REFUSALS: RefusalTable = {
     meaning: 'All tensors of the program together are larger than the program limit.',
     remedy: 'Use a smaller batch or split the program.',
   },
+  program_entries_exceeded: {
+    meaning: 'The program has more inputs, weights, ops or outputs than a program may have.',
+    remedy: 'Split the program; the limits stand in docs/reference/program.md.',
+  },
+  program_work_exceeded: {
+    meaning: 'The ops of the program together take more steps than any program may take.',
+    remedy: 'Use smaller operands or kernels, or split the program; the facts name the op.',
+  },
   outputs_missing: {
     meaning: 'The program names no output or computes nothing.',
     remedy: 'Name at least one op output as program output.',
@@ -44,7 +52,8 @@ export const REFUSALS: RefusalTable = {
     remedy: 'Give the attributes that docs/reference/numerics.md lists for the op.',
   },
   attribute_out_of_range: {
-    meaning: 'An attribute is outside the range of the op.',
+    meaning:
+      'An attribute is outside the range of the op, or does not fit the rank of its operand.',
     remedy: "See the range in docs/reference/numerics.md; integers are two's complement u64.",
   },
   dtype_unknown: {
@@ -57,7 +66,7 @@ export const REFUSALS: RefusalTable = {
   },
   shape_rank: {
     meaning: 'A tensor has no dimension, too many, or not the number the op takes.',
-    remedy: 'Use 1 to 8 dimensions; matmul, transpose and sum_rows take exactly 2.',
+    remedy: 'Use 1 to 8 dimensions; docs/reference/numerics.md has the ranks that each op takes.',
   },
   shape_empty: {
     meaning: 'A dimension is zero.',

@@ -71,9 +71,10 @@ export function checkType(type: TensorType): void {
   }
 }
 
-export type ShapeRule = (args: readonly TensorType[]) => TensorType
+export type ShapeRule = (args: readonly TensorType[], attrs: readonly bigint[]) => TensorType
 
-function expect(args: readonly TensorType[], ...dtypes: readonly Dtype[]): void {
+/** @throws RefusalError dtype_mismatch. */
+export function expect(args: readonly TensorType[], ...dtypes: readonly Dtype[]): void {
   dtypes.forEach((dtype, index) => {
     const found = args[index] as TensorType
     if (found.dtype !== dtype) {
@@ -86,28 +87,20 @@ function expect(args: readonly TensorType[], ...dtypes: readonly Dtype[]): void 
   })
 }
 
-function mismatch(args: readonly TensorType[], rule: string): never {
+/** @param rule that the shapes of the operands break, as a sentence */
+export function mismatch(args: readonly TensorType[], rule: string): never {
   return refuse('shape_mismatch', { rule, arguments: args.map(describeType).join(' ') })
 }
 
-function expectRank2(type: TensorType): void {
-  if (type.dims.length !== 2) {
-    refuse('shape_rank', { rank: type.dims.length, expected: 2 })
-  }
-}
-
-/** A[M,K], B[N,K] -> [M,N]. */
-export function matmulShape(dtype: Dtype, out: Dtype, depthMax: number): ShapeRule {
-  return (args) => {
-    expect(args, dtype, dtype)
-    const [a, b] = args as readonly [TensorType, TensorType]
-    expectRank2(a)
-    expectRank2(b)
-    const depth = a.dims[1] as number
-    if (depth !== b.dims[1]) mismatch(args, 'both operands have the same last axis')
-    if (depth > depthMax) refuse('matmul_depth_exceeded', { depth, depthMax })
-    return { dtype: out, dims: [a.dims[0] as number, b.dims[0] as number] }
-  }
+/** @throws RefusalError shape_rank unless the rank is `rank`, or more where that is taken. */
+export function expectRank(
+  type: TensorType,
+  rank: number,
+  how: 'exactly' | 'more' = 'exactly',
+): void {
+  const found = type.dims.length
+  if (found === rank || (how === 'more' && found > rank)) return
+  refuse('shape_rank', { rank: found, expected: rank })
 }
 
 /** Second operand: same shape, a row over the last axis, or [1]. */
@@ -131,13 +124,15 @@ export function mapShape(from: Dtype, to: Dtype): ShapeRule {
   }
 }
 
-/** Two operands of one shape. */
-export function pairShape(dtype: Dtype): ShapeRule {
+/** Operands of these types and of one shape, which is that of the output, as is the first type. */
+export function sameShape(...dtypes: readonly Dtype[]): ShapeRule {
   return (args) => {
-    expect(args, dtype, dtype)
-    const [a, b] = args as readonly [TensorType, TensorType]
-    if (!sameDims(a, b)) mismatch(args, 'both operands have the same shape')
-    return a
+    expect(args, ...dtypes)
+    const first = args[0] as TensorType
+    if (!args.every((type) => sameDims(type, first))) {
+      mismatch(args, 'all operands have the same shape')
+    }
+    return first
   }
 }
 
@@ -148,22 +143,4 @@ export function dropLastShape(from: Dtype, to: Dtype): ShapeRule {
     const { dims } = args[0] as TensorType
     return { dtype: to, dims: dims.length === 1 ? [1] : dims.slice(0, -1) }
   }
-}
-
-/** [M,N] -> [N,M]. */
-export function transposeShape(dtype: Dtype): ShapeRule {
-  return (args) => {
-    expect(args, dtype)
-    const type = args[0] as TensorType
-    expectRank2(type)
-    return { dtype, dims: [type.dims[1] as number, type.dims[0] as number] }
-  }
-}
-
-/** [M,N] -> [N]. */
-export function sumRowsShape(args: readonly TensorType[]): TensorType {
-  expect(args, F32)
-  const type = args[0] as TensorType
-  expectRank2(type)
-  return { dtype: F32, dims: [type.dims[1] as number] }
 }

@@ -54,6 +54,13 @@ export type AttributeRule =
   | { readonly kind: 'int'; readonly name: string; readonly min: bigint; readonly max: bigint }
   | { readonly kind: 'f32'; readonly name: string; readonly sign: 'any' | 'positive' }
 
+/** An op where it stands, from types alone. */
+export interface OpSite {
+  readonly args: readonly TensorType[]
+  readonly attrs: readonly bigint[]
+  readonly out: TensorType
+}
+
 /** `count` consecutive elements from `start`, and the same again every `stride`, `times` in all. */
 export interface ElementRun {
   readonly start: number
@@ -79,11 +86,30 @@ export interface Window {
   readonly args: readonly ArgWindow[]
   readonly dims: readonly number[]
   readonly at: number
+  /** Attributes of the local problem where they are not those of the op. */
+  readonly attrs?: readonly bigint[]
+}
+
+/**
+ * What no window of an op exceeds in one operand: it lies within `times` runs of `count` elements,
+ * each beginning at a multiple of `align` elements.
+ */
+export interface Reach {
+  readonly times: number
+  readonly count: number
+  readonly align: number
+}
+
+/** An operand of indices whose element decides which part of the others is needed. */
+export interface Pointer {
+  readonly arg: number
+  /** Number of the element of that operand which the output element goes by. */
+  readonly at: (element: number, site: OpSite) => number
 }
 
 /** Work of one execution, from shapes alone. */
 export interface Work {
-  /** Multiply-accumulates of a matmul; 0 for other ops. */
+  /** Multiply-accumulates of products, convolutions and attention; 0 for other ops. */
   readonly macs: number
   /** Elementary steps of every other kind, one per element touched and unit of weight. */
   readonly steps: number
@@ -96,11 +122,24 @@ export interface OpDefinition {
   readonly name: string
   readonly arity: number
   readonly attributes: readonly AttributeRule[]
-  /** @throws RefusalError dtype_mismatch | shape_mismatch | shape_rank | matmul_depth_exceeded. */
-  readonly shape: (args: readonly TensorType[]) => TensorType
-  readonly work: (args: readonly TensorType[], out: TensorType) => Work
-  /** What output element `element` (row-major number) needs. */
-  readonly window: (element: number, args: readonly TensorType[], out: TensorType) => Window
+  /**
+   * @param attrs within the ranges of `attributes`
+   * @throws RefusalError dtype_mismatch | shape_mismatch | shape_rank | matmul_depth_exceeded |
+   *   attribute_out_of_range when an attribute does not fit the operands.
+   */
+  readonly shape: (args: readonly TensorType[], attrs: readonly bigint[]) => TensorType
+  readonly work: (site: OpSite) => Work
+  /**
+   * What output element `element` (row-major number) needs.
+   * @param pointed the element of the operand that `pointer` names; 0 for ops without one
+   */
+  readonly window: (element: number, site: OpSite, pointed: number) => Window
+  /**
+   * Bounds of the windows of all elements, for each operand one or more that hold each; in constant
+   * time.
+   */
+  readonly reach: (site: OpSite) => readonly (readonly Reach[])[]
+  readonly pointer?: Pointer
   /** The scalar loop of docs/reference/numerics.md, on whole tensors. */
   readonly run: (args: readonly Tensor[], attrs: readonly bigint[], out: Tensor) => void
   /** How `fold` checks it: a matrix product in O(n^2), every other op by recomputation. */

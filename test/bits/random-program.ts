@@ -11,8 +11,9 @@ import { checkProgram, INPUTS_MAX, OUTPUTS_MAX } from '../../src/program/ir.ts'
 import { OPS } from '../../src/program/ops.ts'
 import { checkType, elementCount, sameDims, tensorBytes } from '../../src/program/shape.ts'
 import { F32, type OpDefinition, type Program, type TensorType } from '../../src/program/types.ts'
+import { outputType } from '../../src/program/typing.ts'
 import type { Rng } from '../../src/runtime/ports.ts'
-import { SPECIAL_F32 } from '../vectors/program/vectors.ts'
+import { SPECIAL_F32 } from '../vectors/program/stream.ts'
 import { RECIPES, type Recipe } from './recipes.ts'
 
 const OPS_PER_PROGRAM = 6
@@ -74,7 +75,7 @@ function grow(dice: Rng, growing: Growing, op: OpDefinition): void {
     const types = [first, ...drawn.others]
     if (growing.inputs.length + types.length > INPUTS_MAX) return
     if (types.some((type) => elementCount(type.dims) > ELEMENTS_MAX)) continue
-    const shaped = attempt(() => op.shape(types))
+    const shaped = attempt(() => outputType(op, types, drawn.attrs))
     if (!('value' in shaped) || elementCount(shaped.value.dims) > ELEMENTS_MAX) continue
     const args = types.map((type) => operand(dice, growing, type))
     growing.steps.push({ op, args, attrs: drawn.attrs, type: shaped.value })

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 
 import { cliPage } from '../../scripts/docs/cli.ts'
 import { errorsPage, refusalTables } from '../../scripts/docs/errors.ts'
+import { modelsPage } from '../../scripts/docs/models.ts'
 import { paramsPage } from '../../scripts/docs/params.ts'
 import { filesUnder, ROOT, readSource, readText } from './tree.ts'
 
@@ -99,6 +100,7 @@ describe('the documents', () => {
   it('are generated from the tables that the code reads', async () => {
     check.equal(readText('docs/errors.md'), await errorsPage())
     check.equal(readText('docs/reference/cli.md'), cliPage())
+    check.equal(readText('docs/reference/models.md'), modelsPage())
     const params = await paramsPage()
     if (params !== undefined) check.equal(readText('docs/reference/params.md'), params)
   })

@@ -1,5 +1,6 @@
 /**
- * `tb-cli job submit FILE [--watch]`: estimates, uploads the inputs, signs the offer, and follows it.
+ * `tb-cli job submit FILE|FOLDER [--watch]`: estimates, uploads the inputs, signs the offer, and
+ * follows it. A program folder takes its inputs by name: `--input NAME=FILE`.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -17,6 +18,7 @@ import { type Command, type Context, type Input, report } from '../context.ts'
 import { type Estimate, estimate, lowestPrice } from '../estimate.ts'
 import { CliFailure, EXIT, fail } from '../failure.ts'
 import { type JobFile, readInput, readJobFile } from '../job-file.ts'
+import { jobOfFolder } from '../job-of-folder.ts'
 import {
   latencyText,
   requireSettled,
@@ -26,6 +28,7 @@ import {
   watchJob,
 } from '../job-watch.ts'
 import { signingKey } from '../keys.ts'
+import { isFolder } from '../program-folder.ts'
 import { findProgram } from '../programs.ts'
 import { submitSigned } from '../submit.ts'
 import { type Signed, signOffer } from '../wallet.ts'
@@ -34,7 +37,8 @@ import { type Signed, signOffer } from '../wallet.ts'
 const CEILING_FACTOR = 2n
 
 export const run: Command = async (context, input) => {
-  const file = readJobFile(resolve(context.cwd, input.args[0] ?? ''))
+  const path = resolve(context.cwd, input.args[0] ?? '')
+  const file = isFolder(path) ? jobOfFolder(context, input, path) : readJobFile(path)
   const pair = signingKey(context, input)
   const client = await context.client()
   const tell = (line: string): void => context.stderr(`${line}\n`)

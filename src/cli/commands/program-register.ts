@@ -1,4 +1,4 @@
-/** `tb-cli program register FILE.bt`: hands a program and its weights to the validators. */
+/** `tb-cli program register FOLDER|FILE.bt`: hands a program and its weights to the validators. */
 
 import { basename, resolve } from 'node:path'
 
@@ -14,6 +14,7 @@ import { EXIT, fail } from '../failure.ts'
 import { readBytes } from '../files.ts'
 import { readInput } from '../job-file.ts'
 import { signingKey } from '../keys.ts'
+import { isFolder, readFolderWeights, readProgramFolder } from '../program-folder.ts'
 import { INCLUSION_MS, transact } from '../submit.ts'
 import { until } from '../waiting.ts'
 
@@ -21,12 +22,11 @@ const NAME_BYTES_MAX = 64
 const POLL_MS = 200
 
 export const run: Command = async (context, input) => {
-  const path = resolve(context.cwd, input.args[0] ?? '')
-  const ir = readBytes(path, 'program_file_unreadable', PROGRAM_BYTES_MAX)
-  const program = decodeProgram(ir)
-  const name = nameOf(input, path)
   installNativeHash()
-  const weights = readWeights(context, input, program.weights)
+  const path = resolve(context.cwd, input.args[0] ?? '')
+  const { ir, name, weights } = isFolder(path)
+    ? fromFolder(input, path)
+    : fromFile(context, input, path)
   const pair = signingKey(context, input)
   const client = await context.client()
   for (const { bytes } of weights) await client.postBytes<Blob>('/blocktorch/blobs', bytes)
@@ -55,9 +55,41 @@ export const run: Command = async (context, input) => {
   )
 }
 
-function nameOf({ options }: Input, path: string): string {
+interface Registration {
+  readonly ir: Uint8Array
+  readonly name: string
+  readonly weights: readonly {
+    readonly digest: Uint8Array
+    readonly bytes: Uint8Array
+    readonly dtype: number
+  }[]
+}
+
+/** What an import wrote holds its weights. */
+function fromFolder(input: Input, path: string): Registration {
+  if (input.options['weights'] !== undefined) {
+    fail(EXIT.usage, 'usage', { weights: 'the folder has them' })
+  }
+  const source = readProgramFolder(path)
+  const bytes = readFolderWeights(source)
+  const weights = source.program.weights.map(({ type, digest }, index) => ({
+    digest,
+    bytes: bytes[index] as Uint8Array,
+    dtype: type.dtype,
+  }))
+  return { ir: source.bytes, name: nameOf(input, source.description.name), weights }
+}
+
+function fromFile(context: Context, input: Input, path: string): Registration {
+  const ir = readBytes(path, 'program_file_unreadable', PROGRAM_BYTES_MAX)
+  const program = decodeProgram(ir)
+  const name = nameOf(input, basename(path).replace(/\.bt$/, ''))
+  return { ir, name, weights: readWeights(context, input, program.weights) }
+}
+
+function nameOf({ options }: Input, usual: string): string {
   const { name } = options
-  const chosen = typeof name === 'string' ? name : basename(path).replace(/\.bt$/, '')
+  const chosen = typeof name === 'string' ? name : usual
   const bytes = utf8(chosen).length
   if (bytes > NAME_BYTES_MAX) fail(EXIT.usage, 'program_name_long', { bytes, most: NAME_BYTES_MAX })
   return chosen

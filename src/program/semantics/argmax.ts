@@ -8,7 +8,7 @@ type Run = OpDefinition['run']
 type Elements = Float32Array | Int32Array | Int8Array
 
 /** NaN counts as largest and yields to no later one; equal elements keep the lower index. */
-function beats(challenger: number, best: number): boolean {
+export function beats(challenger: number, best: number): boolean {
   if (Number.isNaN(best)) return false
   return Number.isNaN(challenger) || challenger > best
 }

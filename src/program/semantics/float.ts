@@ -24,6 +24,32 @@ export function toBits(value: number): number {
   return SINGLE_WORD[0] as number
 }
 
+/** 2^-103 and 2^-40: docs/reference/numerics.md, section 2. */
+const STORE_BOUND = fromBits(0x0c00_0000)
+const FLOOR_BOUND = fromBits(0x2b80_0000)
+
+/** BT-Num `load` and `store` on an f32: one NaN, and +0 for what is smaller than 2^-103. */
+export function store(value: number): number {
+  return Math.abs(value) < STORE_BOUND ? 0 : value
+}
+
+/** BT-Num `floor` on an f32. */
+export function floorOf(value: number): number {
+  return Math.abs(value) < FLOOR_BOUND ? 0 : value
+}
+
+/** The larger; NaN if either is NaN. */
+export function higher(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number.NaN
+  return a >= b ? a : b
+}
+
+/** The smaller; NaN if either is NaN. */
+export function lower(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number.NaN
+  return a <= b ? a : b
+}
+
 /** a * b + c rounded once to f32; operands are f32. */
 export function fma(a: number, b: number, c: number): number {
   const product = a * b
@@ -49,44 +75,6 @@ function roundToOdd(sum: number, error: number): number {
     DOUBLE_WORDS[0] = low - 1
   }
   return DOUBLE[0]
-}
-
-const EXP_HIGHEST = fromBits(0x42b1_7218)
-const EXP_LOWEST = fromBits(0xc2ae_ac4f)
-const LOG2_E = fromBits(0x3fb8_aa3b)
-const SHIFT = fromBits(0x4b40_0000)
-const MINUS_LN2_HIGH = fromBits(0xbf31_7218)
-const MINUS_LN2_LOW = fromBits(0x3102_e308)
-const POLYNOMIAL: readonly number[] = [
-  fromBits(0x3ab6_aa0e),
-  fromBits(0x3c09_083d),
-  fromBits(0x3d2a_aa72),
-  fromBits(0x3e2a_aa6c),
-  0.5,
-  1,
-  1,
-]
-
-/** 2^k for k in [-126, 127]. */
-function scaleOf(k: number): number {
-  return fromBits((k + 127) << 23)
-}
-
-/** docs/reference/numerics.md, section 4. */
-export function exp(x: number): number {
-  if (Number.isNaN(x)) return x
-  if (x > EXP_HIGHEST) return Number.POSITIVE_INFINITY
-  if (x < EXP_LOWEST) return 0
-  const shifted = fma(x, LOG2_E, SHIFT)
-  const n = Math.fround(shifted - SHIFT)
-  const r = fma(n, MINUS_LN2_LOW, fma(n, MINUS_LN2_HIGH, x))
-  let p = POLYNOMIAL[0] as number
-  for (let index = 1; index < POLYNOMIAL.length; index++) {
-    p = fma(p, r, POLYNOMIAL[index] as number)
-  }
-  const k = toBits(shifted) - 0x4b40_0000
-  const half = k >> 1
-  return Math.fround(Math.fround(p * scaleOf(half)) * scaleOf(k - half))
 }
 
 /** Nearest whole number, ties to even, of a number in [-2^51, 2^51]. */

@@ -1,7 +1,8 @@
-/** Integer addition and the passages between integers and f32 (numerics.md, ops 20, 30-33). */
+/** Integer arithmetic and the passages between integers and f32 (numerics.md, ops 20-22, 30-35). */
 
 import { f32Elements, loadElements, s8Elements, s32Elements, settle } from '../tensor.ts'
 import type { OpDefinition, Tensor } from '../types.ts'
+import { integerOf } from '../typing.ts'
 import { loadAttribute } from './arithmetic.ts'
 import { clampS8, roundHalfEven } from './float.ts'
 
@@ -10,19 +11,18 @@ type Run = OpDefinition['run']
 const HALF_WORD = 0x1_0000
 
 /** Wraps modulo 2^32. */
-export const addS32: Run = (args, _attrs, out) => {
-  const a = s32Elements(args[0] as Tensor)
-  const b = s32Elements(args[1] as Tensor)
-  const y = s32Elements(out)
-  for (let i = 0; i < y.length; i++) {
-    y[i] = ((a[i] as number) + (b[i % b.length] as number)) | 0
+function wrapping(step: (a: number, b: number) => number): Run {
+  return (args, _attrs, out) => {
+    const a = s32Elements(args[0] as Tensor)
+    const b = s32Elements(args[1] as Tensor)
+    const y = s32Elements(out)
+    for (let i = 0; i < y.length; i++) y[i] = step(a[i] as number, b[i % b.length] as number)
   }
 }
 
-/** The signed value of a two's complement u64 attribute. */
-function signed(attr: bigint | undefined): number {
-  return Number(BigInt.asIntN(64, attr ?? 0n))
-}
+export const addS32: Run = wrapping((a, b) => (a + b) | 0)
+export const subS32: Run = wrapping((a, b) => (a - b) | 0)
+export const mulS32: Run = wrapping(Math.imul)
 
 /** 2^k, exact. */
 function powerOfTwo(k: number): number {
@@ -36,9 +36,9 @@ function powerOfTwo(k: number): number {
  */
 export const requantise: Run = (args, attrs, out) => {
   const a = s32Elements(args[0] as Tensor)
-  const multiplier = signed(attrs[0])
-  const shift = signed(attrs[1])
-  const zero = signed(attrs[2])
+  const multiplier = integerOf(attrs[0])
+  const shift = integerOf(attrs[1])
+  const zero = integerOf(attrs[2])
   const y = s8Elements(out)
   const wideHalf = shift > 16 ? powerOfTwo(shift - 17) : 0
   const wideUnit = shift > 16 ? powerOfTwo(shift - 16) : 1
@@ -61,7 +61,7 @@ export const requantise: Run = (args, attrs, out) => {
 export const quantiseF32: Run = (args, attrs, out) => {
   const a = loadElements(args[0] as Tensor)
   const scale = loadAttribute(attrs[0])
-  const zero = signed(attrs[1])
+  const zero = integerOf(attrs[1])
   const y = s8Elements(out)
   for (let i = 0; i < y.length; i++) {
     const quotient = Math.fround((a[i] as number) / scale)
@@ -74,7 +74,7 @@ export const quantiseF32: Run = (args, attrs, out) => {
 export const dequantiseS8: Run = (args, attrs, out) => {
   const a = s8Elements(args[0] as Tensor)
   const scale = loadAttribute(attrs[0])
-  const zero = signed(attrs[1])
+  const zero = integerOf(attrs[1])
   const y = f32Elements(out)
   for (let i = 0; i < y.length; i++) y[i] = ((a[i] as number) - zero) * scale
   settle(out)
@@ -86,4 +86,21 @@ export const dequantiseS32: Run = (args, attrs, out) => {
   const y = f32Elements(out)
   for (let i = 0; i < y.length; i++) y[i] = Math.fround(a[i] as number) * scale
   settle(out)
+}
+
+export const widenS8: Run = (args, _attrs, out) => {
+  s32Elements(out).set(s8Elements(args[0] as Tensor))
+}
+
+const S32_LOWEST = -0x8000_0000
+const S32_HIGHEST = 0x7fff_ffff
+
+/** Towards zero, saturating; NaN gives 0. */
+export const truncateF32: Run = (args, _attrs, out) => {
+  const a = loadElements(args[0] as Tensor)
+  const y = s32Elements(out)
+  for (let i = 0; i < y.length; i++) {
+    const whole = Math.trunc(a[i] as number)
+    y[i] = Number.isNaN(whole) ? 0 : Math.max(S32_LOWEST, Math.min(S32_HIGHEST, whole))
+  }
 }

@@ -1,7 +1,9 @@
-/** Rectifiers and transposes: elements chosen or moved, never computed (numerics.md, ops 40-61). */
+/** Functions of one element (numerics.md, ops 40-49, 54-57). */
 
 import { f32Elements, loadElements, s8Elements, settle } from '../tensor.ts'
 import type { OpDefinition, Tensor } from '../types.ts'
+import { loadAttribute } from './arithmetic.ts'
+import { erf, exp, gelu, log, rsqrt, sigmoid, silu, sqrt, tanh } from './elementary.ts'
 
 type Run = OpDefinition['run']
 
@@ -34,24 +36,30 @@ export const reluGradF32: Run = (args, _attrs, out) => {
   settle(out)
 }
 
-function transpose<Elements extends Float32Array | Int8Array>(
-  from: Elements,
-  to: Elements,
-  dims: readonly number[],
-): void {
-  const [rows, columns] = dims as readonly [number, number]
-  for (let m = 0; m < rows; m++) {
-    for (let n = 0; n < columns; n++) to[n * rows + m] = from[m * columns + n] as number
+/** `fn` takes a loaded element and gives an f32. */
+function map(fn: (x: number) => number): Run {
+  return (args, _attrs, out) => {
+    const x = loadElements(args[0] as Tensor)
+    const y = f32Elements(out)
+    for (let i = 0; i < y.length; i++) y[i] = fn(x[i] as number)
+    settle(out)
   }
 }
 
-export const transposeF32: Run = (args, _attrs, out) => {
-  const x = args[0] as Tensor
-  transpose(loadElements(x), f32Elements(out), x.type.dims)
-  settle(out)
-}
+export const absF32: Run = map(Math.abs)
+export const expF32: Run = map(exp)
+export const logF32: Run = map(log)
+export const sqrtF32: Run = map(sqrt)
+export const rsqrtF32: Run = map(rsqrt)
+export const tanhF32: Run = map(tanh)
+export const erfF32: Run = map(erf)
+export const geluF32: Run = map(gelu)
+export const siluF32: Run = map(silu)
+export const sigmoidF32: Run = map(sigmoid)
 
-export const transposeS8: Run = (args, _attrs, out) => {
-  const x = args[0] as Tensor
-  transpose(s8Elements(x), s8Elements(out), x.type.dims)
+/** The low bound wins where the bounds cross. */
+export const clipF32: Run = (args, attrs, out) => {
+  const low = loadAttribute(attrs[0])
+  const high = loadAttribute(attrs[1])
+  map((x) => (x < low ? low : x > high ? high : x))(args, attrs, out)
 }

@@ -4,7 +4,8 @@ import { strict as check } from 'node:assert'
 
 import fc from 'fast-check'
 
-import { exp, fma, fromBits, roundHalfEven, toBits } from '../../../src/program/semantics/float.ts'
+import { exp } from '../../../src/program/semantics/elementary.ts'
+import { fma, fromBits, roundHalfEven, toBits } from '../../../src/program/semantics/float.ts'
 import { bitsOf, floatOf, fmaBits } from './rational.ts'
 
 const magnitudeMax = 0x7f7fffff

@@ -207,7 +207,7 @@ describe('the cost of a program', () => {
     builder.output('y', builder.op('softmax_f32', [builder.op('relu_f32', [wide])]))
     const refused = admits(builder.build().program, 'replay')
     check.equal(refused?.code, 'opening_too_large')
-    check.equal(refused?.facts['op'], 1)
+    check.deepEqual([refused?.facts['opIndex'], refused?.facts['op']], [1, 'softmax_f32'])
   })
 
   it('is found without walking what it counts', () => {

@@ -23,6 +23,7 @@ import {
   words,
 } from '../../../src/program/tensor.ts'
 import type { Tensor, Window } from '../../../src/program/types.ts'
+import { outputType } from '../../../src/program/typing.ts'
 import { vectorFile, vectorsOf } from '../../vectors/program/vectors.ts'
 import { repositoryFile } from './files.ts'
 import { floatOf, fmaBits } from './rational.ts'
@@ -30,7 +31,11 @@ import { floatOf, fmaBits } from './rational.ts'
 function apply(name: string, args: readonly Tensor[], attrs: readonly bigint[] = []): Tensor {
   const op = opNamed(name)
   check.ok(op !== undefined)
-  const type = op.shape(args.map((arg) => arg.type))
+  const type = outputType(
+    op,
+    args.map((arg) => arg.type),
+    attrs,
+  )
   return evaluateOp({ op: op.id, version: op.version, args: [], attrs }, args, type)
 }
 
@@ -98,23 +103,29 @@ function checkWindows(name: string, vector: ReturnType<typeof vectorsOf>[number]
   const width = out.bytes.length / elementCount(out.type.dims)
   const attrs = vector.attrs.map(BigInt)
   const count = elementCount(out.type.dims)
-  for (let element = 0; element < count; element += 1 + Math.trunc(count / 7)) {
-    const types = args.map((arg) => arg.type)
-    const window: Window = op.window(element, types, out.type)
+  const site = { args: args.map((arg) => arg.type), attrs, out: out.type }
+  for (let element = 0; element < count; element += 1 + Math.trunc(count / 40)) {
+    const { pointer } = op
+    const pointed =
+      pointer === undefined
+        ? 0
+        : s32Elements(args[pointer.arg] as Tensor)[pointer.at(element, site)]
+    const window: Window = op.window(element, site, pointed as number)
     const local = args.map((arg, index) => {
       const { runs, dims } = window.args[index] as Window['args'][number]
       const size = arg.bytes.length / elementCount(arg.type.dims)
       const parts: Uint8Array[] = []
       for (const run of runs) {
         for (let i = 0; i < run.times; i++) {
-          const start = (run.start + i * run.stride) * size
-          parts.push(arg.bytes.subarray(start, start + run.count * size))
+          const start = run.start + i * run.stride
+          parts.push(arg.bytes.subarray(start * size, (start + run.count) * size))
         }
       }
       return { type: { dtype: arg.type.dtype, dims }, bytes: concatBytes(...parts) }
     })
     const type = { dtype: out.type.dtype, dims: window.dims }
-    const small = evaluateOp({ op: op.id, version: 1, args: [], attrs }, local, type)
+    const node = { op: op.id, version: 1, args: [], attrs: window.attrs ?? attrs }
+    const small = evaluateOp(node, local, type)
     check.deepEqual(
       small.bytes.slice(window.at * width, (window.at + 1) * width),
       out.bytes.slice(element * width, (element + 1) * width),

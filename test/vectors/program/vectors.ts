@@ -9,8 +9,10 @@ import { toHex } from '../../../src/base/bytes.ts'
 import { attempt } from '../../../src/base/refusal.ts'
 import { f32Attribute, intAttribute } from '../../../src/program/builder.ts'
 import { evaluateOp } from '../../../src/program/evaluate.ts'
-import { elementBytes, elementCount } from '../../../src/program/shape.ts'
 import { F32, type OpDefinition, S8, S32, type Tensor } from '../../../src/program/types.ts'
+import { outputType } from '../../../src/program/typing.ts'
+import { casesOf } from './cases.ts'
+import { type Fill, SPECIAL_F32, Stream, tensor } from './stream.ts'
 
 export interface VectorTensor {
   readonly dtype: string
@@ -34,77 +36,6 @@ export const DTYPE_NAMES: Readonly<Record<number, string>> = {
   [S32]: 's32',
 }
 
-/** xorshift32: the same numbers on every machine. */
-class Stream {
-  private state: number
-
-  constructor(seed: number) {
-    this.state = seed | 1
-  }
-
-  word(): number {
-    this.state ^= this.state << 13
-    this.state ^= this.state >>> 17
-    this.state ^= this.state << 5
-    return this.state >>> 0
-  }
-
-  below(limit: number): number {
-    return this.word() % limit
-  }
-}
-
-/** Zeros, subnormals, both bounds of the rules and their neighbours, NaN of four kinds, infinities. */
-export const SPECIAL_F32: readonly number[] = [
-  0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x80800000, 0x0bffffff,
-  0x0c000000, 0x8c000000, 0x8bffffff, 0x2b7fffff, 0x2b800000, 0xab800000, 0xab7fffff, 0x3f800000,
-  0xbf800000, 0x3f800001, 0x3f000000, 0x40200000, 0x42b17218, 0xc2aeac4f, 0x4b400000, 0x4f000000,
-  0xcf000000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001,
-  0xff812345,
-]
-const SPECIAL_S32: readonly number[] = [
-  0, 1, -1, 127, 128, -128, -129, 0x7fffffff, -0x80000000, 0x7ffffffe, 0x10000, -0x10000, 0xffff,
-]
-
-type Fill = 'plain' | 'special' | 'wild' | 'tiny' | 'equal'
-
-function f32Bits(stream: Stream, fill: Fill): number {
-  const word = stream.word()
-  switch (fill) {
-    case 'special':
-      return SPECIAL_F32[word % SPECIAL_F32.length] as number
-    case 'wild':
-      return word
-    case 'tiny':
-      // Exponents around 2^-103 and 2^-40.
-      return (
-        ((word & 0x807fffff) | (((stream.below(2) === 0 ? 22 : 85) + stream.below(5)) << 23)) >>> 0
-      )
-    case 'equal':
-      return 0x3f800000
-    case 'plain':
-      // Magnitudes from 2^-6 to 2^3.
-      return ((word & 0x807fffff) | ((121 + stream.below(9)) << 23)) >>> 0
-  }
-}
-
-function s32Value(stream: Stream, fill: Fill): number {
-  if (fill === 'special') return SPECIAL_S32[stream.below(SPECIAL_S32.length)] as number
-  if (fill === 'equal') return 7
-  return fill === 'wild' ? stream.word() | 0 : (stream.word() % 200_001) - 100_000
-}
-
-function tensor(stream: Stream, dtype: number, dims: readonly number[], fill: Fill): Tensor {
-  const bytes = new Uint8Array(elementCount(dims) * elementBytes(dtype))
-  const view = new DataView(bytes.buffer)
-  for (let at = 0; at < bytes.length; at += elementBytes(dtype)) {
-    if (dtype === F32) view.setUint32(at, f32Bits(stream, fill), true)
-    else if (dtype === S32) view.setInt32(at, s32Value(stream, fill), true)
-    else view.setUint8(at, fill === 'special' ? 128 : fill === 'equal' ? 7 : stream.below(256))
-  }
-  return { type: { dtype, dims }, bytes }
-}
-
 function describe(value: Tensor): VectorTensor {
   return {
     dtype: DTYPE_NAMES[value.type.dtype] ?? 'unknown',
@@ -114,7 +45,11 @@ function describe(value: Tensor): VectorTensor {
 }
 
 function vectorOf(op: OpDefinition, args: readonly Tensor[], attrs: readonly bigint[]): Vector {
-  const type = op.shape(args.map((arg) => arg.type))
+  const type = outputType(
+    op,
+    args.map((arg) => arg.type),
+    attrs,
+  )
   const node = { op: op.id, version: op.version, args: [], attrs }
   return {
     id: op.id,
@@ -230,7 +165,7 @@ function secondShapes(
   const fits = (second: readonly (readonly number[])[]): boolean => {
     const dtype = DTYPES_IN[op.name] ?? F32
     const types = [dims, ...second].map((shape) => ({ dtype, dims: shape }))
-    return 'value' in attempt(() => op.shape(types))
+    return 'value' in attempt(() => op.shape(types, []))
   }
   return all.filter(fits)
 }
@@ -274,6 +209,8 @@ function longVectors(op: OpDefinition, stream: Stream): Vector[] {
 /** Every vector of one op. */
 export function vectorsOf(op: OpDefinition): Vector[] {
   const stream = new Stream(0x9e3779b9 ^ op.id)
+  const cases = casesOf(op, stream)
+  if (cases !== undefined) return cases.map(({ args, attrs }) => vectorOf(op, args, attrs))
   if (op.name.startsWith('matmul')) return matrixVectors(op, stream)
   const isF32 = (DTYPES_IN[op.name] ?? F32) === F32
   return [...mapVectors(op, stream), ...(isF32 ? specialPairs(op) : []), ...longVectors(op, stream)]
