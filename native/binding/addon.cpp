@@ -8,6 +8,7 @@
 //   fabricRun(table, runId, given, opBytes, done)   on a thread of its own; returns `cancel()`
 //   fabricProfile()                     allocation events since the last call
 //   foldVerify(table, values, secret, receiptId, threads)   at once; for the verifier process
+//   and what tensors need (tensor.cpp)
 //
 // Every argument is checked before a pointer is taken. A wrong call throws a TypeError and does
 // nothing. Source of the shapes: src/compute/io/native.ts.
@@ -22,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include "binding/tensor.h"
 #include "plugin/host.h"
 #include "proof/fold.h"
 #include "runtime/executor.h"
@@ -396,6 +398,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("fabricRun", Napi::Function::New(env, fabric_run_table));
   exports.Set("fabricProfile", Napi::Function::New(env, fabric_profile));
   exports.Set("foldVerify", Napi::Function::New(env, fold_verify));
+  binding::export_tensor(env, exports);
   return exports;
 }
 
