@@ -78,6 +78,7 @@ export const ENTRIES: readonly RegExp[] = [
   /^src\/cli\/main\.ts$/,
   /^src\/cli\/commands\/[a-z-]+\.ts$/,
   /^src\/node\/main\.ts$/,
+  /^src\/tensor\/io\/entry\.ts$/,
   /^src\/compute\/io\/fabric-child\.ts$/,
   /^src\/compute\/io\/verifier-child\.ts$/,
   /^src\/p2p\/io\/polyfill\.ts$/,
