@@ -40,7 +40,10 @@ function axesOf(step: Emission<Emitted>): readonly [Axis, Axis] {
   return [axis(0), axis(1)]
 }
 
-/** Pads, or crops where a pad is negative, the two middle axes of NHWC. */
+/**
+ * Pads, or crops where a pad is negative, the two middle axes of NHWC. Pads come first: what is
+ * cropped on the one side may be all there was.
+ */
 function framed<V extends Emitted>(
   emit: Emitter<V>,
   x: V,
@@ -50,22 +53,17 @@ function framed<V extends Emitted>(
   const [batch, height, width, channels] = x.type.dims as [number, number, number, number]
   const cut = (count: number): number => Math.max(0, -count)
   const grown = (count: number): number => Math.max(0, count)
-  const cropped = sliced(
+  const whole = padded(
     emit,
     x,
-    [0, cut(before[0]), cut(before[1]), 0],
-    [
-      batch,
-      height - cut(before[0]) - cut(after[0]),
-      width - cut(before[1]) - cut(after[1]),
-      channels,
-    ],
-  )
-  return padded(
-    emit,
-    cropped,
     [0, grown(before[0]), grown(before[1]), 0],
     [0, grown(after[0]), grown(after[1]), 0],
+  )
+  return sliced(
+    emit,
+    whole,
+    [0, cut(before[0]), cut(before[1]), 0],
+    [batch, height + before[0] + after[0], width + before[1] + after[1], channels],
   )
 }
 
