@@ -365,7 +365,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: 'fabric run',
-    summary: 'run a program on raw files and tell the digests of its outputs',
+    summary: 'run a program file or folder on raw files and tell the digests of its outputs',
     args: ['<program>'],
     options: [
       ['--input <files...>', 'NAME=FILE for each input; NAME is its number, from 0'],

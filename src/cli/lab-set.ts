@@ -4,7 +4,7 @@
  *   { "programs": [{ "name": "mnist", "program": "mnist.bt", "inputs": ["x.s8.gz"],
  *                    "weights": [{ "file": "network.bin.gz", "from": 0, "bytes": 100352 }] }] }
  *
- * Files are looked for beside the set; what ends in `.gz` is unpacked; `from` and `bytes` cut a part
+ * `program` may be a program folder, which has its weights. Files are looked for beside the set; what ends in `.gz` is unpacked; `from` and `bytes` cut a part
  * out of it. Tensors are raw, as for `fabric run`.
  */
 
@@ -18,9 +18,10 @@ import { NAME_BYTES_MAX } from '../compute/lab-entry.ts'
 import { tensorDigest } from '../program/digest.ts'
 import { decodeProgram, INPUTS_MAX, PROGRAM_BYTES_MAX, WEIGHTS_MAX } from '../program/ir.ts'
 import { describeType, tensorBytes } from '../program/shape.ts'
-import type { TensorType } from '../program/types.ts'
+import type { Program, TensorType } from '../program/types.ts'
 import { EXIT, fail } from './failure.ts'
 import { readBytes, readText, readUnpacked } from './files.ts'
+import { isFolder, readFolderWeights, readProgramFolder } from './program-folder.ts'
 
 const SET_BYTES_MAX = 1024 * 1024
 const PROGRAMS_MAX = 256
@@ -73,9 +74,10 @@ function subjectOf(
   folder: string,
   { name, program: file, inputs, weights }: SetProgram,
 ): LabSubject {
-  const bytes = readBytes(resolve(folder, file), 'lab_set_unreadable', PROGRAM_BYTES_MAX)
-  const program = decodeProgram(bytes)
-  const { length } = program.weights
+  const path = resolve(folder, file)
+  const own = isFolder(path) ? readProgramFolder(path) : undefined
+  const program = own?.program ?? readProgram(path)
+  const length = own === undefined ? program.weights.length : 0
   if (inputs.length !== program.inputs.length || weights.length !== length) {
     const reason = `it takes ${program.inputs.length} inputs and ${length} weights`
     fail(EXIT.usage, 'lab_set_malformed', { name, reason })
@@ -83,12 +85,17 @@ function subjectOf(
   const given = program.inputs.map((type, at) =>
     tensorOf(folder, `${name} input${at}`, inputs[at] as TensorFile, type),
   )
+  if (own !== undefined) return programSubject(name, program, given, readFolderWeights(own))
   const known = program.weights.map(({ type, digest }, at) => {
     const tensor = tensorOf(folder, `${name} weight${at}`, weights[at] as TensorFile, type)
     if (equalBytes(tensorDigest(tensor), digest)) return tensor
     return fail(EXIT.usage, 'weights_differ', { name: `${name} weight${at}` })
   })
   return programSubject(name, program, given, known)
+}
+
+function readProgram(path: string): Program {
+  return decodeProgram(readBytes(path, 'lab_set_unreadable', PROGRAM_BYTES_MAX))
 }
 
 function tensorOf(folder: string, name: string, file: TensorFile, type: TensorType): Uint8Array {

@@ -1,7 +1,8 @@
 /**
  * Tensors from files, for programs that are run here: which file is which value, and that it fits.
  *
- *   --input NAME=FILE    NAME is the number of the input, from 0; `x0` and `input0` are the same
+ *   --input NAME=FILE    NAME is the number of the input, from 0; `x0` and `input0` are the same; the
+ *                        inputs of a program folder have names besides
  *   --weight FILE        found by its digest, which the program names; or NAME=FILE as for inputs
  *
  * Bytes are raw: little-endian elements, row by row, without padding. What ends in `.gz` is unpacked.
@@ -28,14 +29,19 @@ export function readInputs(
   { cwd }: Context,
   { options }: Input,
   { inputs }: Program,
+  names: readonly string[] = [],
 ): NamedTensor[] {
   const files = new Map<number, string>()
   for (const word of words(options['input'])) {
-    const { name, path } = named(word) ?? fail(EXIT.usage, 'tensor_unnamed', { input: word })
+    const known = names.findIndex((each) => word.startsWith(`${each}=`))
+    const { name, path } =
+      known < 0
+        ? (named(word) ?? fail(EXIT.usage, 'tensor_unnamed', { input: word }))
+        : { name: `${known}`, path: word.slice(`${names[known]}=`.length) }
     place(files, numberOf(name, inputs.length, 'input'), path, name)
   }
   return inputs.map((type, index) => {
-    const name = `input${index}`
+    const name = names[index] ?? `input${index}`
     const path = files.get(index)
     const facts = { name, type: describeType(type), bytes: tensorBytes(type) }
     if (path === undefined) return fail(EXIT.usage, 'tensor_missing', facts)

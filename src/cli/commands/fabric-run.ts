@@ -27,6 +27,7 @@ import { type Command, type Context, type Input, report } from '../context.ts'
 import { entryOf, isaOption } from '../fabrics.ts'
 import { EXIT, fail } from '../failure.ts'
 import { readBytes } from '../files.ts'
+import { isFolder, readFolderWeights, readProgramFolder } from '../program-folder.ts'
 import { type Row, toPairs, toTable } from '../render.ts'
 import { type NamedTensor, readInputs, readWeights } from '../tensor-files.ts'
 
@@ -40,12 +41,9 @@ interface Ran extends Computed {
 
 export const run: Command = async (context, input) => {
   installNativeHash()
-  const path = resolve(context.cwd, input.args[0] ?? '')
-  const bytes = readBytes(path, 'program_file_unreadable', PROGRAM_BYTES_MAX)
-  const program = decodeProgram(bytes)
-  const inputs = readInputs(context, input, program)
-  const weights = readWeights(context, input, program)
-  const given = [...inputs, ...weights].map((tensor) => tensor.bytes)
+  const source = sourceOf(context, input)
+  const { bytes, program, inputs } = source
+  const given = [...inputs.map((tensor) => tensor.bytes), ...source.weights]
   const ran = await runOn(context, input, program, given)
   const files = writeOutputs(context, input, ran.outputs)
   const result = {
@@ -54,11 +52,40 @@ export const run: Command = async (context, input) => {
     ...ran.fabric,
     micros: ran.micros,
     inputs: inputs.map(told),
-    outputs: outputRows(program, ran, files),
+    outputs: outputRows(source, ran, files),
     outputDigest: toHex(ran.outputDigest),
     ...(input.options['trace'] === true ? { ops: opRows(program, ran) } : {}),
   }
   report(context, result, () => wordsOf(result))
+}
+
+/** The program with all that it runs on. */
+interface Source {
+  readonly bytes: Uint8Array
+  readonly program: Program
+  readonly inputs: readonly NamedTensor[]
+  readonly weights: readonly Uint8Array[]
+  /** Of the outputs, as far as there are any. */
+  readonly names: readonly string[]
+}
+
+/** A program folder has names and weights of its own; a program file has neither. */
+function sourceOf(context: Context, input: Input): Source {
+  const path = resolve(context.cwd, input.args[0] ?? '')
+  if (isFolder(path)) {
+    const folder = readProgramFolder(path)
+    const { bytes, program, description } = folder
+    const [inputs, names] = [description.inputs, description.outputs].map((tensors) =>
+      tensors.map(({ name }) => name),
+    )
+    const given = readInputs(context, input, program, inputs)
+    return { bytes, program, inputs: given, weights: readFolderWeights(folder), names: names ?? [] }
+  }
+  const bytes = readBytes(path, 'program_file_unreadable', PROGRAM_BYTES_MAX)
+  const program = decodeProgram(bytes)
+  const inputs = readInputs(context, input, program)
+  const weights = readWeights(context, input, program).map((tensor) => tensor.bytes)
+  return { bytes, program, inputs, weights, names: [] }
 }
 
 async function runOn(
@@ -129,10 +156,14 @@ function told({ name, type, bytes }: NamedTensor): Row {
   return { name, type: describeType(type), digest: toHex(tensorDigest(bytes)) }
 }
 
-function outputRows(program: Program, { opDigests }: Ran, files: readonly string[]): Row[] {
+function outputRows(
+  { program, names }: Source,
+  { opDigests }: Ran,
+  files: readonly string[],
+): Row[] {
   const types = valueTypes(program)
   return outputOps(program).map((op, index) => ({
-    name: `output${index}`,
+    name: names[index] ?? `output${index}`,
     type: describeType(types[program.outputs[index] as number] as TensorType),
     digest: toHex(opDigests[op] as Uint8Array),
     ...(files[index] === undefined ? {} : { file: files[index] }),

@@ -9,6 +9,8 @@ import { gzipSync } from 'node:zlib'
 import { toHex } from '../../../src/base/bytes.ts'
 import { blake3 } from '../../../src/base/hash.ts'
 import { EXIT } from '../../../src/cli/failure.ts'
+import { writeProgramFolder } from '../../../src/cli/program-folder.ts'
+import { describe as describeFolder } from '../../../src/model/description.ts'
 import type { NamedProgram } from '../../../src/program/builder.ts'
 import { floatSample, honestRun, int8Sample } from '../program/samples.ts'
 import { type Invocation, invoke } from './invoke.ts'
@@ -126,6 +128,23 @@ describe('the fabric commands', () => {
     const bytes = readFileSync(join(folder, 'made/output-0.bin'))
     check.equal(output?.['digest'], toHex(blake3(bytes)))
     check.equal(output?.['file'], join(folder, 'made/output-0.bin'))
+  })
+
+  it('run takes a program folder, with its names and its weights', async () => {
+    const named = floatSample()
+    const { honest } = files(named)
+    const emitted = { named, parts: named.weightNames.map(() => undefined) }
+    const origin = { format: 'onnx', file: 'net.onnx', digest: '0'.repeat(64) }
+    const description = describeFolder(emitted, { name: 'net', origin, notes: [] })
+    writeProgramFolder(join(folder, 'net'), emitted, description)
+    const [name] = named.inputNames
+    const done = await run('run', 'net', '--input', `${name}=x0`, '--json')
+    check.equal(done.exit, EXIT.ok, done.stdout)
+    const [output] = rows(done, 'outputs')
+    check.equal(output?.['name'], named.outputNames[0])
+    check.equal(output?.['digest'], toHex(blake3(honest.outputs.at(-1) as Uint8Array)))
+    const strange = refusalOf(await run('run', 'net', '--input', 'y=x0', '--json'))
+    check.equal(strange['code'], 'tensor_name_unknown')
   })
 
   it('run names the input that is missing, too short, unknown or given twice', async () => {
