@@ -1,4 +1,4 @@
-// The CPU fabric through fabric.h: probed, run, cancelled, refused; and `fold` on what it made.
+// A fabric through fabric.h: probed, run, cancelled, refused; and `fold` on what it made.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,10 +75,12 @@ void runs_and_folds(plugin::Host& host) {
   plugin::CancelToken token;
   const auto result = host.run(table_bytes, 1, {x, w}, {m * n * 4, m * n, m * 4}, token);
   CHECK(result.code == FABRIC_OK);
-  CHECK(result.alloc_bytes == result.free_bytes && result.alloc_bytes == m * n * 5 + m * 4);
+  // Inputs are counted by a device with memory of its own, and so is what it needs on the way.
+  CHECK(result.alloc_bytes == result.free_bytes && result.alloc_bytes >= m * n * 5 + m * 4);
   const auto digest = blake3::hash(result.outputs[2]);
   CHECK(std::memcmp(digest.data(), result.output_digest, 32) == 0);
-  CHECK(host.drain_profile().size() == 6);
+  const auto profile = host.drain_profile();
+  CHECK(profile.size() >= 6 && profile.size() % 2 == 0);
 
   runtime::Table table;
   CHECK(runtime::parse_table(table_bytes, table) == nullptr);
@@ -174,10 +176,11 @@ void takes_known_instruction_sets_only(const char* path) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  CHECK(count == 2);
+  const bool is_cpu = count == 3 && std::strcmp(arguments[2], "cpu") == 0;
+  CHECK(count == 2 || is_cpu);
   plugin::Host absent;
   CHECK(!absent.open("/nowhere.so", "{}").empty());
-  takes_known_instruction_sets_only(arguments[1]);
+  if (is_cpu) takes_known_instruction_sets_only(arguments[1]);
   plugin::Host host;
   const std::string reason = host.open(arguments[1], "{\"threads\":2}");
   if (!reason.empty()) std::fprintf(stderr, "%s\n", reason.c_str());

@@ -21,7 +21,7 @@ export const BUNDLE_FOLDERS: readonly string[] = [
   'native/tensor',
 ]
 /** Files of those folders that belong to the bundle. */
-export const BUNDLE_SUFFIXES: readonly string[] = ['.cpp', '.h']
+export const BUNDLE_SUFFIXES: readonly string[] = ['.cpp', '.h', '.inc', '.in', '.mm', '.ptx']
 /** The compiler flags that can change a bit; native/CMakeLists.txt must set exactly these. */
 export const BIT_FLAGS = '-ffp-contract=off -fno-fast-math'
 /** Raised when results could change without a kernel's source changing. */

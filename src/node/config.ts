@@ -111,7 +111,7 @@ export type EnvironmentMap = Readonly<Record<string, string | undefined>>
 
 /** Variables of the command line and of tests, which a node does not read. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['TB_HOME', 'TB_NODE', 'TB_DEBUG'])
-const ELSEWHERE_PREFIXES: readonly string[] = ['TB_PARAM_', 'TB_TEST_']
+const ELSEWHERE_PREFIXES: readonly string[] = ['TB_PARAM_', 'TB_TEST_', 'TB_OPENCL_', 'TB_CUDA_']
 
 /** @throws RefusalError config_invalid | config_conflict. */
 export function readConfig(

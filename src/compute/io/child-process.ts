@@ -3,7 +3,7 @@
  *
  * Invariants
  *   - `onExit` is called once for every process that ends without `close`, after its last message.
- *   - No environment but the `TB_BLOCKTORCH_*` knobs and `ENVIRONMENT` reaches the child.
+ *   - No environment but the `KNOBS` of fabrics and `ENVIRONMENT` reaches the child.
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
@@ -79,6 +79,8 @@ export function openChild<ToChild, FromChild>(options: ChildOptions<FromChild>):
   }
 }
 
+const KNOBS: readonly string[] = ['TB_BLOCKTORCH_', 'TB_OPENCL_', 'TB_CUDA_']
+
 /** What a program needs to start; the last three only where the native part is a sanitized build. */
 const ENVIRONMENT: ReadonlySet<string> = new Set([
   'PATH',
@@ -89,7 +91,7 @@ const ENVIRONMENT: ReadonlySet<string> = new Set([
 
 function childEnvironment(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(all).filter(
-    ([name]) => name.startsWith('TB_BLOCKTORCH_') || ENVIRONMENT.has(name),
+    ([name]) => KNOBS.some((prefix) => name.startsWith(prefix)) || ENVIRONMENT.has(name),
   )
   return Object.fromEntries(kept)
 }

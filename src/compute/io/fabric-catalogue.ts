@@ -12,6 +12,11 @@ import { CPU_FABRIC_PATH, NATIVE_DIR } from '../../runtime/io/native-addon.ts'
 import type { FabricOptions } from '../child-messages.ts'
 import { ISAS, type Isa } from '../isa.ts'
 
+/** Opening a device whose kernels are compiled already. */
+export const OPEN_MS_MAX = 20_000
+/** Opening one that may have to compile them all. */
+export const COMPILE_MS_MAX = 300_000
+
 export interface FabricEntry {
   /** As the command line names it. */
   readonly name: string
@@ -21,6 +26,8 @@ export interface FabricEntry {
   readonly isas: readonly Isa[]
   /** What `init` is given besides the number of threads. */
   readonly options: FabricOptions
+  /** Opening a device, self-test included; a first time may compile every kernel. */
+  readonly openMsMax: number
   /** How to get the file when it is absent. */
   readonly remedy: string
 }
@@ -31,6 +38,11 @@ function builtIn(name: string): string {
 
 const SETUP = 'npm run setup'
 
+function deviceEntry(name: string, remedy: string): FabricEntry {
+  const path = builtIn(name)
+  return { name, path, kind: 'gpu', isas: [], options: {}, openMsMax: COMPILE_MS_MAX, remedy }
+}
+
 export const FABRICS: readonly FabricEntry[] = [
   {
     name: 'cpu',
@@ -38,25 +50,19 @@ export const FABRICS: readonly FabricEntry[] = [
     kind: 'cpu',
     isas: process.arch === 'x64' ? ISAS : ['scalar'],
     options: {},
+    openMsMax: OPEN_MS_MAX,
     remedy: SETUP,
   },
-  { name: 'opencl', path: builtIn('opencl'), kind: 'gpu', isas: [], options: {}, remedy: SETUP },
-  { name: 'cuda', path: builtIn('cuda'), kind: 'gpu', isas: [], options: {}, remedy: SETUP },
-  {
-    name: 'metal',
-    path: builtIn('metal'),
-    kind: 'gpu',
-    isas: [],
-    options: {},
-    remedy: `${SETUP} on macOS`,
-  },
+  deviceEntry('opencl', SETUP),
+  deviceEntry('cuda', SETUP),
+  deviceEntry('metal', `${SETUP} on macOS`),
 ]
 
 /** @param path of a shared object that exports `fabric_query` */
 export function pluginEntry(path: string): FabricEntry {
   const name = basename(path).replace(/\.(so|dylib)$/, '')
   const remedy = 'give the path of its shared object'
-  return { name, path, kind: 'plugin', isas: [], options: {}, remedy }
+  return { name, path, kind: 'plugin', isas: [], options: {}, openMsMax: OPEN_MS_MAX, remedy }
 }
 
 export function fabricEntry(name: string): FabricEntry | undefined {

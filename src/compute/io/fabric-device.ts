@@ -18,7 +18,6 @@ import type { DeviceFacts, FabricChildConfig, FromFabric, ToFabric } from '../ch
 import { ISA_KNOB, type Isa, isaEnvironment } from '../isa.ts'
 import { type Child, openChild } from './child-process.ts'
 import { type FabricEntry, isBuilt } from './fabric-catalogue.ts'
-import { OPEN_MS_MAX } from './fabric-process.ts'
 
 /** A run that takes longer ends with its process. */
 export const RUN_MS_MAX = 600_000
@@ -87,6 +86,7 @@ type Heard = FromFabric | { readonly kind: 'ended'; readonly reason: string }
 class Device {
   readonly #child: Child<ToFabric>
   readonly #runMsMax: number
+  readonly #openMsMax: number
   #waiting: ((heard: Heard) => void) | undefined
   #isOpen = false
   #runs = 0n
@@ -100,6 +100,7 @@ class Device {
       options: entry.options,
     }
     this.#runMsMax = runMsMax ?? RUN_MS_MAX
+    this.#openMsMax = entry.openMsMax
     this.#child = openChild<ToFabric, FromFabric>({
       entry: './fabric-child.js',
       config,
@@ -114,7 +115,7 @@ class Device {
 
   async open(): Promise<DeviceFacts> {
     // The first message starts the process; a cancel of no run does nothing else.
-    const message = await this.#ask({ kind: 'cancel', runId: 0n }, OPEN_MS_MAX)
+    const message = await this.#ask({ kind: 'cancel', runId: 0n }, this.#openMsMax)
     if (message.kind === 'ready') {
       this.#isOpen = true
       return message.facts

@@ -31,16 +31,17 @@ import type {
 } from '../fabric.ts'
 import type { BlobStore } from './blob-store.ts'
 import { type Child, openChild } from './child-process.ts'
+import { OPEN_MS_MAX } from './fabric-catalogue.ts'
 
 /** A cancelled run that has not ended by then is killed with its process. */
 export const CANCEL_GRACE_MS = 1_000
-/** Opening a device, self-test included. */
-export const OPEN_MS_MAX = 20_000
 
 export interface FabricProcessOptions {
   readonly blobs: BlobStore
   readonly fabricPath?: string
   readonly options?: FabricOptions
+  /** Opening the device, self-test included. */
+  readonly openMsMax?: number
   /** 0: one for each core. */
   readonly threads?: number
   /** When given, a fabric built from other kernels is refused. */
@@ -85,6 +86,7 @@ export async function openFabricProcess(options: FabricProcessOptions): Promise<
 
 class DeviceProcess {
   readonly #blobs: BlobStore
+  readonly #openMsMax: number
   readonly #child: Child<ToFabric>
   readonly #listeners: ((exit: FabricExit) => void)[] = []
   #opened: ((outcome: DeviceFacts | Refusal) => void) | undefined
@@ -93,6 +95,7 @@ class DeviceProcess {
 
   constructor(options: FabricProcessOptions) {
     this.#blobs = options.blobs
+    this.#openMsMax = options.openMsMax ?? OPEN_MS_MAX
     const config: FabricChildConfig = {
       addonPath: ADDON_PATH,
       fabricPath: options.fabricPath ?? CPU_FABRIC_PATH,
@@ -111,7 +114,7 @@ class DeviceProcess {
   /** @throws RefusalError fabric_unusable */
   open(): Promise<DeviceFacts> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#child.kill(), OPEN_MS_MAX)
+      const timer = setTimeout(() => this.#child.kill(), this.#openMsMax)
       this.#opened = (outcome) => {
         this.#opened = undefined
         clearTimeout(timer)
