@@ -58,9 +58,14 @@ function writeOp(pen: Pen, node: OpNode): void {
   }
 }
 
-/** @param program checked */
-export function encodeOpTable(program: Program): Uint8Array {
-  const types = valueTypes(program)
+/**
+ * @param program checked
+ * @param types of all its values
+ */
+export function encodeOpTable(
+  program: Program,
+  types: readonly TensorType[] = valueTypes(program),
+): Uint8Array {
   const lengthBytes =
     HEADER_BYTES +
     types.length * VALUE_BYTES +

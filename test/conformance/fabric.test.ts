@@ -22,6 +22,7 @@ import {
   stream,
   trainingSample,
 } from '../unit/program/samples.ts'
+import { refusedNodes } from '../vectors/refusals/op-nodes.ts'
 
 interface VectorTensor {
   readonly dtype: 'f32' | 's8' | 's32'
@@ -37,6 +38,9 @@ interface Vector {
   readonly args: readonly VectorTensor[]
   readonly out: VectorTensor
 }
+
+/** What `fabricSupports` answers when there is no op that it does not support. */
+const SUPPORTED = -1
 
 const DTYPES = { f32: 1, s8: 2, s32: 3 } as const
 
@@ -97,6 +101,27 @@ describe('the CPU fabric', () => {
       check.equal(run.allocBytes, run.freeBytes)
     })
   }
+
+  it('refuses every malformed node that the program floor refuses', () => {
+    for (const node of refusedNodes()) {
+      const program: Program = {
+        version: 1,
+        inputs: node.args,
+        weights: [],
+        ops: [
+          {
+            op: node.id,
+            version: node.version,
+            args: node.args.map((_, index) => index),
+            attrs: node.attrs.map(BigInt),
+          },
+        ],
+        outputs: [node.args.length],
+      }
+      const table = encodeOpTable(program, [...node.args, node.out])
+      check.notEqual(addon().fabricSupports(table), SUPPORTED, JSON.stringify(node))
+    }
+  })
 
   it('equals the evaluator on random chains of ops over random bytes', async () => {
     await fc.assert(
