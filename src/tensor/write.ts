@@ -13,7 +13,7 @@ import { emptyTensor, settle } from '../program/tensor.ts'
 import { F32, type TensorType } from '../program/types.ts'
 import { bytesOf, compute, copyOf, inOrder, isInOrder, operandOf } from './compute.ts'
 import type { Device } from './device.ts'
-import { bytesOver, elementsOver } from './dtype.ts'
+import { bytesOver, dtypeName, elementsOver } from './dtype.ts'
 import { contiguousLayout, eachElement, isContiguous, isInjective } from './layout.ts'
 import { type Move, movesOf } from './moves.ts'
 import { checkKept, rewritten } from './tape.ts'
@@ -21,11 +21,11 @@ import { type View, viewOf } from './view.ts'
 
 /**
  * Makes the elements of `target` those of `source`, in the tape too while it records.
- * @throws RefusalError tensor_alias_overlap when elements of `target` are one
+ * @throws RefusalError tensor_broadcast_mismatch | tensor_dtype_mismatch, and tensor_alias_overlap
+ *   when elements of `target` are one
  */
 export function overwrite(target: View, source: View): void {
-  assert(sameDims(target.type, source.type), 'what is written has the dimensions of the target')
-  assert(target.type.dtype === source.type.dtype, 'what is written has the type of the target')
+  checkFits(target, source)
   checkKept(source)
   const { layout, storage } = target
   if (!isInjective(layout)) {
@@ -37,6 +37,22 @@ export function overwrite(target: View, source: View): void {
   else writeWhole(target, apart)
   storage.version++
   rewritten(target, source)
+}
+
+function checkFits({ type }: View, source: View): void {
+  if (!sameDims(type, source.type)) {
+    refuse('tensor_broadcast_mismatch', {
+      left: type.dims.join(','),
+      right: source.dims.join(','),
+    })
+  }
+  if (type.dtype !== source.type.dtype) {
+    refuse('tensor_dtype_mismatch', {
+      op: 'write',
+      left: dtypeName(type.dtype),
+      right: dtypeName(source.type.dtype),
+    })
+  }
 }
 
 function writeHost({ layout, storage, type }: View, source: View): void {

@@ -7,6 +7,7 @@ import '../../../src/tensor/io/entry.ts'
 
 import { CPU_FABRIC_PATH, NATIVE_DIR } from '../../../src/runtime/io/native-addon.ts'
 import { Tensor } from '../../../src/tensor/tensor.ts'
+import type { Scenario } from './scenarios.ts'
 
 /** The CPU fabric by its path: the same kernels behind fabric.h, in memory that is not ours. */
 export const REMOTE: string = CPU_FABRIC_PATH
@@ -37,4 +38,20 @@ export function titleOf(device: string): string {
 /** first, first + 1, ... */
 export function ramp(count: number, first = 0): number[] {
   return Array.from({ length: count }, (_, index) => first + index)
+}
+
+export type Outputs = Readonly<Record<string, Tensor>>
+
+/** What a scenario gives when it is computed at once. */
+export function eager({ inputs, run }: Scenario, device: string): Outputs {
+  return run(...inputs.map(({ dims, values }) => Tensor.from(values, dims, { device })))
+}
+
+/** By the names of the outputs. */
+export function digestsOf(outputs: Outputs): Record<string, string> {
+  return Object.fromEntries(Object.entries(outputs).map(([name, out]) => [name, out.digest()]))
+}
+
+export function eagerDigests(scenario: Scenario): Record<string, string> {
+  return digestsOf(eager(scenario, 'cpu'))
 }

@@ -8,20 +8,11 @@ import { tensorDigest } from '../../../src/program/digest.ts'
 import { evaluate } from '../../../src/program/evaluate.ts'
 import { producerOf } from '../../../src/program/ir.ts'
 import { bytesOver } from '../../../src/tensor/dtype.ts'
-import { Tensor } from '../../../src/tensor/tensor.ts'
 import { trace } from '../../../src/tensor/trace.ts'
-import { DEVICES, titleOf } from './devices.ts'
+import { DEVICES, digestsOf, eager, eagerDigests, titleOf } from './devices.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 
 type Digests = Readonly<Record<string, string>>
-
-function eager({ inputs, run }: Scenario, device: string): Readonly<Record<string, Tensor>> {
-  return run(...inputs.map(({ dims, values }) => Tensor.from(values, dims, { device })))
-}
-
-function digestsOf(outputs: Readonly<Record<string, Tensor>>): Digests {
-  return Object.fromEntries(Object.entries(outputs).map(([name, out]) => [name, out.digest()]))
-}
 
 function programOf({ run, inputs }: Scenario): NamedProgram {
   return trace(
@@ -48,13 +39,13 @@ describe('the tensor scenarios', () => {
         const outputs = eager(scenario, device)
         const found = Object.entries(outputs).map(([name, out]) => [name, [...out.toArray()]])
         check.deepEqual(Object.fromEntries(found), scenario.expected)
-        check.deepEqual(digestsOf(outputs), digestsOf(eager(scenario, 'cpu')))
+        check.deepEqual(digestsOf(outputs), eagerDigests(scenario))
       })
     }
 
     it(`${scenario.name}: as a program`, () => {
       const named = programOf(scenario)
-      check.deepEqual(evaluated(scenario, named), digestsOf(eager(scenario, 'cpu')))
+      check.deepEqual(evaluated(scenario, named), eagerDigests(scenario))
       check.deepEqual(programOf(scenario).digest, named.digest, 'a function has one program')
     })
   }
