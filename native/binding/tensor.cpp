@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "binding/device.h"
+#include "runtime/launch.h"
 #include "runtime/op-table.h"
 #include "runtime/pool.h"
 
@@ -85,6 +86,7 @@ const char* check_memory(const runtime::Table& table, const std::vector<Bytes>& 
 const char* run_in_place(const runtime::Table& table, const std::vector<Bytes>& values) {
   static const std::atomic<bool> never{false};
   const std::lock_guard lock(pool_turn());
+  runtime::Workspace workspace;
   for (uint32_t index = 0; index < table.ops.size(); index++) {
     const kernels::Kernel* kernel = kernel_for(table, index);
     if (kernel == nullptr) return "an op has no kernel";
@@ -93,8 +95,8 @@ const char* run_in_place(const runtime::Table& table, const std::vector<Bytes>& 
       call.args[i].data = values[table.ops[index].args[i]].data();
     }
     call.out.data = values[table.given() + index].data();
-    pool().run(kernel->units(call), kernel->slab(call), never,
-               [&](size_t first, size_t last) { kernel->run(call, first, last); });
+    const runtime::Ending ending = runtime::launch(*kernel, call, pool(), never, workspace);
+    if (ending != runtime::Ending::done) return "no memory to work in";
   }
   return nullptr;
 }

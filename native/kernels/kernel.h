@@ -30,16 +30,41 @@ struct Call {
   }
 };
 
+// Memory that the steps of one call work in: `shared` by all threads, `own` of the running one.
+// Both are aligned to 64 bytes and hold anything, but for the first 64 bytes of `own`, which are
+// zero when the call begins.
+struct Room {
+  uint8_t* shared;
+  uint8_t* own;
+};
+struct RoomBytes {
+  size_t shared;
+  size_t own;
+};
+
+// The work of a kernel that brings its operands into another form before it computes. The units of
+// a step may run in any order and on any thread; a step begins when the one before has ended.
+struct Steps {
+  RoomBytes (*room)(const Call&);
+  size_t (*count)(const Call&);
+  size_t (*units)(const Call&, size_t step);
+  size_t (*slab)(const Call&, size_t step);
+  void (*run)(const Call&, const Room&, size_t step, size_t first, size_t last);
+};
+
+// Runs through runtime/launch.h, which knows both forms of work.
 struct Kernel {
   uint16_t id;
   uint16_t version;
   const char* name;
   // True when dtypes, shapes and attributes are those of the specification.
   bool (*accepts)(const Call&);
+  // Work in one step; null where there are `steps`.
   size_t (*units)(const Call&);
   // Units that make a slab worth handing to a thread.
   size_t (*slab)(const Call&);
   void (*run)(const Call&, size_t first, size_t last);
+  const Steps* steps = nullptr;
 };
 
 // Both sets hold the same ops; null when there is none of this id and version.

@@ -145,10 +145,7 @@ void cleanup() {
 bool compute_op(uint32_t id, const kernels::Call& call) {
   const kernels::Kernel* kernel = kernels::find_cpu(id, 1);
   if (kernel == nullptr || !kernel->accepts(call)) return false;
-  const std::atomic<bool> never{false};
-  return fabric.device->pool->run(
-      kernel->units(call), kernel->slab(call), never,
-      [&](size_t first, size_t last) { kernel->run(call, first, last); });
+  return runtime::launch(*kernel, call, *fabric.device->pool) == runtime::Ending::done;
 }
 
 fabric_code probe(fabric_device** out, uint32_t capacity, uint32_t* count) {
@@ -233,11 +230,17 @@ fabric_code cost_hint(fabric_device* device, const uint8_t* bytes, size_t length
   runtime::Table table;
   runtime::parse_table({bytes, length}, table);
   fabric_cost cost{sizeof cost, 30, 0, 0};
+  uint64_t workspace_bytes = 0;
   for (uint32_t i = 0; i < table.ops.size(); i++) {
-    const uint64_t work = operations(runtime::call_of(table, i), table.ops[i].id <= 2);
+    const kernels::Call call = runtime::call_of(table, i);
+    const kernels::Kernel* kernel = kernels::find_cpu(table.ops[i].id, table.ops[i].version);
+    workspace_bytes = std::max<uint64_t>(
+        workspace_bytes, runtime::workspace_bytes(*kernel, call, device->pool->threads()));
+    const uint64_t work = operations(call, table.ops[i].id <= 2);
     // 20 operations in a nanosecond for each thread: what these kernels reach on AVX2.
     cost.estimate_ns += work / (20 * device->pool->threads()) + 2000;
   }
+  cost.memory_peak_bytes = workspace_bytes;
   for (const auto& shape : table.values) cost.memory_peak_bytes += shape.bytes();
   const uint32_t size = out->struct_size;
   std::memcpy(out, &cost, std::min<size_t>(size, sizeof cost));
@@ -295,6 +298,17 @@ void buffer_free(fabric_buffer* buffer) {
   delete buffer;
 }
 
+fabric_code code_of(runtime::Ending ending) {
+  switch (ending) {
+    case runtime::Ending::done:
+      return FABRIC_OK;
+    case runtime::Ending::cancelled:
+      return FABRIC_CANCELLED;
+    default:
+      return FABRIC_EXHAUSTED;
+  }
+}
+
 void run_thread(fabric_run* run) {
   runtime::Ending ending;
   {
@@ -306,7 +320,7 @@ void run_thread(fabric_run* run) {
     run->ended_ns = runtime::now_ns();
   }
   const std::lock_guard lock(run->mutex);
-  run->result = ending == runtime::Ending::done ? FABRIC_OK : FABRIC_CANCELLED;
+  run->result = code_of(ending);
   run->over = true;
   run->ended.notify_all();
 }

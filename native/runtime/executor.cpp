@@ -20,6 +20,7 @@ blake3::Digest output_digest(const Table& table, const std::vector<blake3::Diges
 
 Ending execute(const Table& table, const std::vector<void*>& values, Pool& pool,
                const std::atomic<bool>& cancel, Trace& trace) {
+  Workspace workspace;
   for (uint32_t index = 0; index < table.ops.size(); index++) {
     const uint64_t start = now_ns();
     const kernels::Kernel* kernel =
@@ -29,9 +30,8 @@ Ending execute(const Table& table, const std::vector<void*>& values, Pool& pool,
       call.args[i].data = values[table.ops[index].args[i]];
     }
     call.out.data = values[table.given() + index];
-    const bool whole = pool.run(kernel->units(call), kernel->slab(call), cancel,
-                                [&](size_t first, size_t last) { kernel->run(call, first, last); });
-    if (!whole) return Ending::cancelled;
+    const Ending ending = launch(*kernel, call, pool, cancel, workspace);
+    if (ending != Ending::done) return ending;
     const auto* made = static_cast<const uint8_t*>(call.out.data);
     trace.ops.push_back(blake3::hash({made, call.out.shape.bytes()}));
     trace.op_ns.push_back(now_ns() - start);

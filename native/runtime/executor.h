@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proof/blake3.h"
+#include "runtime/launch.h"
 #include "runtime/op-table.h"
 #include "runtime/pool.h"
 
@@ -19,8 +20,6 @@ struct Trace {
   std::vector<uint64_t> op_ns;
   blake3::Digest output;
 };
-
-enum class Ending { done, cancelled };
 
 // `values` holds a pointer for each value: inputs and weights to read, op outputs to write.
 // Precondition: `first_unsupported(table) == table.ops.size()` and every pointer is aligned.

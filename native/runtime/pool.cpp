@@ -3,11 +3,34 @@
 #include <algorithm>
 
 namespace runtime {
+namespace {
+
+// Looks at a condition before a thread sleeps: some 20 microseconds in all.
+constexpr unsigned kLooks = 1000;
+
+void rest() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+template <typename Condition>
+bool comes_soon(const Condition& condition) {
+  for (unsigned look = 0; look < kLooks; look++) {
+    if (condition()) return true;
+    rest();
+  }
+  return false;
+}
+
+}  // namespace
 
 Pool::Pool(unsigned threads) {
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   threads = std::min(threads, kThreadsMax);
-  for (unsigned i = 1; i < threads; i++) workers_.emplace_back([this] { serve(); });
+  for (unsigned i = 1; i < threads; i++) workers_.emplace_back([this, i] { serve(i); });
 }
 
 Pool::~Pool() {
@@ -19,50 +42,69 @@ Pool::~Pool() {
   for (auto& worker : workers_) worker.join();
 }
 
-bool Pool::run(size_t count, size_t slab, const std::atomic<bool>& cancel,
-               const std::function<void(size_t, size_t)>& work) {
+bool Pool::run(size_t count, size_t slab, const std::atomic<bool>& cancel, const Work& work) {
+  return run_numbered(count, slab, cancel,
+                      [&work](size_t first, size_t last, unsigned) { work(first, last); });
+}
+
+bool Pool::run_numbered(size_t count, size_t slab, const std::atomic<bool>& cancel,
+                        const NumberedWork& work) {
   slab = std::max<size_t>(slab, 1);
-  {
-    const std::lock_guard lock(mutex_);
-    next_ = 0;
-    count_ = count;
-    slab_ = slab;
-    cancel_ = &cancel;
-    work_ = &work;
-    // A job of one slab is not worth a wake-up.
-    if (count > slab && !workers_.empty()) {
-      busy_ = workers_.size();
-      generation_++;
+  // A job of one slab is not worth a wake-up.
+  const bool shares = count > slab && !workers_.empty();
+  next_.store(0, std::memory_order_relaxed);
+  count_ = count;
+  slab_ = slab;
+  cancel_ = &cancel;
+  work_ = &work;
+  if (shares) {
+    busy_.store(workers_.size(), std::memory_order_relaxed);
+    {
+      // Under the lock, so that a worker about to sleep does not miss it.
+      const std::lock_guard lock(mutex_);
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+  }
+  drain(0);
+  if (shares) {
+    const auto done = [this] { return busy_.load(std::memory_order_acquire) == 0; };
+    if (!comes_soon(done)) {
+      std::unique_lock lock(mutex_);
+      idle_.wait(lock, done);
     }
   }
-  if (count > slab) wake_.notify_all();
-  drain();
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return busy_ == 0; });
-  return next_ >= count_ && !cancel.load(std::memory_order_relaxed);
+  return next_.load(std::memory_order_relaxed) >= count_ && !cancel.load(std::memory_order_relaxed);
 }
 
-void Pool::drain() {
+void Pool::drain(unsigned thread) {
   while (!cancel_->load(std::memory_order_relaxed)) {
-    const size_t first = next_.fetch_add(slab_);
+    const size_t first = next_.fetch_add(slab_, std::memory_order_relaxed);
     if (first >= count_) return;
-    (*work_)(first, std::min(first + slab_, count_));
+    (*work_)(first, std::min(first + slab_, count_), thread);
   }
 }
 
-void Pool::serve() {
+bool Pool::woken(size_t seen) const {
+  return stop_.load(std::memory_order_relaxed) ||
+         generation_.load(std::memory_order_acquire) != seen;
+}
+
+void Pool::serve(unsigned thread) {
   size_t seen = 0;
   for (;;) {
-    {
+    const auto wanted = [this, seen] { return woken(seen); };
+    if (!comes_soon(wanted)) {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
-      if (stop_) return;
-      seen = generation_;
+      wake_.wait(lock, wanted);
     }
-    drain();
-    {
+    if (stop_.load(std::memory_order_relaxed)) return;
+    seen = generation_.load(std::memory_order_acquire);
+    drain(thread);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      // Under the lock, so that a caller about to sleep does not miss it.
       const std::lock_guard lock(mutex_);
-      if (--busy_ == 0) idle_.notify_all();
+      idle_.notify_all();
     }
   }
 }

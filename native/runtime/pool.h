@@ -2,6 +2,9 @@
 //
 // `run` cuts [0, count) into slabs and calls `work(first, last)` for each, the calling thread
 // included. Which thread takes a slab is not fixed; a slab's result must not depend on it.
+//
+// A thread that has run out of work looks for more for some microseconds before it sleeps, because
+// the steps of a kernel follow each other closely.
 
 #pragma once
 
@@ -19,6 +22,10 @@ inline constexpr unsigned kThreadsMax = 256;
 
 class Pool {
  public:
+  using Work = std::function<void(size_t first, size_t last)>;
+  // `thread` is below `threads()`, and no two calls at the same moment have the same.
+  using NumberedWork = std::function<void(size_t first, size_t last, unsigned thread)>;
+
   // `threads` counts the caller; 0 means one for each core.
   explicit Pool(unsigned threads);
   ~Pool();
@@ -28,26 +35,28 @@ class Pool {
   unsigned threads() const { return static_cast<unsigned>(workers_.size()) + 1; }
 
   // Returns false when `cancel` became true before the last slab was taken. One run at a time.
-  bool run(size_t count, size_t slab, const std::atomic<bool>& cancel,
-           const std::function<void(size_t, size_t)>& work);
+  bool run(size_t count, size_t slab, const std::atomic<bool>& cancel, const Work& work);
+  bool run_numbered(size_t count, size_t slab, const std::atomic<bool>& cancel,
+                    const NumberedWork& work);
 
  private:
-  void serve();
-  void drain();
+  void serve(unsigned thread);
+  void drain(unsigned thread);
+  bool woken(size_t seen) const;
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable idle_;
-  size_t generation_ = 0;
-  size_t busy_ = 0;
-  bool stop_ = false;
+  std::atomic<size_t> generation_{0};
+  std::atomic<size_t> busy_{0};
+  std::atomic<bool> stop_{false};
 
   std::atomic<size_t> next_{0};
   size_t count_ = 0;
   size_t slab_ = 1;
   const std::atomic<bool>* cancel_ = nullptr;
-  const std::function<void(size_t, size_t)>* work_ = nullptr;
+  const NumberedWork* work_ = nullptr;
 };
 
 }  // namespace runtime

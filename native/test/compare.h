@@ -4,13 +4,12 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <initializer_list>
 #include <vector>
 
 #include "kernels/kernel.h"
-#include "runtime/pool.h"
+#include "runtime/launch.h"
 #include "test/check.h"
 
 namespace compare {
@@ -91,9 +90,7 @@ inline std::vector<uint8_t> run(const kernels::Kernel* kernel, Call call, runtim
   static constexpr size_t kGuard = 64;
   std::vector<uint8_t> out(call.out.shape.bytes() + kGuard, 0xEE);
   call.out.data = out.data();
-  const std::atomic<bool> never{false};
-  CHECK(pool.run(kernel->units(call), kernel->slab(call), never,
-                 [&](size_t first, size_t last) { kernel->run(call, first, last); }));
+  CHECK(runtime::launch(*kernel, call, pool) == runtime::Ending::done);
   for (size_t i = call.out.shape.bytes(); i < out.size(); i++) CHECK(out[i] == 0xEE);
   out.resize(call.out.shape.bytes());
   return out;

@@ -22,6 +22,46 @@ void products() {
   }
 }
 
+// Beyond what one thread packs at once: several blocks of rows, of columns, of k.
+void large_products() {
+  const uint32_t sizes[][3] = {{700, 40, 30}, {300, 35, 1100}, {700, 2100, 3}, {5, 3, 65536}};
+  for (const auto& [m, n, k] : sizes) {
+    both({1, {f32({m, k}), f32({n, k})}, {}, f32({m, n})}, 1);
+    both({2, {s8({m, k}), s8({n, k})}, {}, s32({m, n})}, 1);
+  }
+  both({3, {f32({3, 690, 7}), f32({3, 33, 7})}, {}, f32({3, 690, 33})}, 1);
+}
+
+// Any remainder of rows, columns and k at once.
+void random_products() {
+  for (int i = 0; i < 120; i++) {
+    const auto below = [](uint32_t limit) {
+      return static_cast<uint32_t>(1 + compare::dice.next() % limit);
+    };
+    const uint32_t m = below(60), n = below(70), k = below(i % 4 == 0 ? 1200 : 90);
+    const auto values = compare::kAllValues[i % 3];
+    compare::once({1, {f32({m, k}), f32({n, k})}, {}, f32({m, n})}, values);
+    compare::once({2, {s8({m, k}), s8({n, k})}, {}, s32({m, n})}, values);
+  }
+}
+
+// The largest sums of bytes there are, of either sign, at the depth that the op allows.
+void deepest_product() {
+  const uint32_t k = 65536;
+  const kernels::Kernel* kernel = kernels::find_cpu(2, 1);
+  runtime::Pool pool(2);
+  for (const int8_t left : {-128, 127}) {
+    const std::vector<int8_t> a(17 * k, left), b(33 * k, -128);
+    std::vector<int32_t> y(17 * 33);
+    kernels::Call call = compare::call_of({2, {s8({17, k}), s8({33, k})}, {}, s32({17, 33})});
+    call.args[0].data = a.data();
+    call.args[1].data = b.data();
+    call.out.data = y.data();
+    CHECK(runtime::launch(*kernel, call, pool) == runtime::Ending::done);
+    for (const int32_t sum : y) CHECK(sum == left * -128 * static_cast<int32_t>(k));
+  }
+}
+
 void binary(const std::vector<uint32_t>& dims) {
   for (const std::vector<uint32_t>& second : {dims, {dims.back()}, {1u}}) {
     for (const uint32_t id : {10, 11, 12, 14, 15, 16, 17}) {
@@ -87,6 +127,9 @@ void rows() {
 
 int main() {
   products();
+  large_products();
+  random_products();
+  deepest_product();
   elementwise({7, 33});
   elementwise({131});
   elementwise({2, 1, 3, 1, 2, 1, 5, 1});

@@ -6,7 +6,7 @@
 
 namespace kernels::cpu {
 
-extern const Kernel kMatmulF32, kMatmulS8;
+extern const Kernel kMatmulF32, kMatmulS8, kBmmF32;
 extern const Kernel kAddF32, kSubF32, kMulF32, kScaleF32, kAddS32;
 extern const Kernel kRequantise, kQuantiseF32, kDequantiseS8, kDequantiseS32;
 extern const Kernel kReluF32, kReluS8, kReluGradF32, kSgdF32;
