@@ -52,6 +52,7 @@ function line(
 const GIB = 1n << 30n
 const MIB = 1n << 20n
 const DAY_BLOCKS = 345_600n
+const U64_MAX = (1n << 64n) - 1n
 
 // biome-ignore format: one line a parameter
 const LINES = {
@@ -112,6 +113,7 @@ const LINES = {
   gov_threshold_bps: line('gov_threshold_bps', 'bps', [5_000n, 5_000n, 10_000n], 'Of yes, no and veto, that must be exceeded by yes.', { step: 2_000n }),
   gov_veto_bps: line('gov_veto_bps', 'bps', [3_340n, 1_000n, 10_000n], 'Of the votes, that veto a proposal and burn its deposit.', { step: 2_000n }),
   epoch_blocks: line('epoch_blocks', 'blocks', [120n, 4n, 100_000n], 'Length of an epoch: VRF keys, shadow counters, gates.'),
+  kernels_disabled: line('kernels_disabled', 'bit mask', [0n, 0n, U64_MAX], 'Bit i switches off the i-th kernel digest of the chain, in ascending order: nobody registers with it or is matched.', { gate: 'compute' }),
 } as const satisfies Readonly<Record<string, ParamLine>>
 
 export type ParamKey = keyof typeof LINES

@@ -131,6 +131,10 @@ export const REFUSALS: RefusalTable = {
     meaning: 'All inputs together are larger than max_input_bytes.',
     remedy: 'Use a smaller batch.',
   },
+  kernel_digest_disabled: {
+    meaning: 'The kernel digest is switched off by the parameter kernels_disabled.',
+    remedy: 'Register with other kernels, or propose to clear its bit.',
+  },
   kernel_digest_unknown: {
     meaning: 'The kernel digest is not one of those the chain admits.',
     remedy: 'Run the kernels of this release, or propose their digest.',

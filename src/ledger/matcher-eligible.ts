@@ -13,6 +13,7 @@ export type Obstacle =
   | 'no_asks'
   | 'lane'
   | 'provider_excluded'
+  | 'kernel_disabled'
   | 'capability'
   | 'units_exceeded'
   | 'price_ceiling'
@@ -30,6 +31,7 @@ export const FURTHEST: readonly Obstacle[] = [
   'price_ceiling',
   'units_exceeded',
   'capability',
+  'kernel_disabled',
   'provider_excluded',
   'lane',
   'no_asks',

@@ -22,6 +22,7 @@ import { byBigint } from '../base/ordered.ts'
 import { occupyAsk } from './asks.ts'
 import { type Execution, emit } from './execution.ts'
 import { startAttempt } from './jobs-attempts.ts'
+import { disabledKernels } from './kernels.ts'
 import {
   ASK,
   ASK_BOOK,
@@ -85,6 +86,8 @@ interface Round {
   readonly asks: readonly StandingAsk[]
   readonly matched: Set<string>
   readonly paramsVersion: number
+  /** Kernel digests that are switched off, hex. */
+  readonly disabled: ReadonlySet<string>
   totals: MarketTotals
   left: bigint
 }
@@ -104,6 +107,7 @@ function matchOffers(execution: Execution, offers: readonly WaitingOffer[]): voi
     asks: standingAsks(execution),
     matched: new Set(),
     paramsVersion: versionAt(view, block.height),
+    disabled: disabledKernels(view, block.params),
     totals: totalsOf(view),
     left: block.params.match_per_block,
   }
@@ -152,7 +156,7 @@ function hasRoom({ ask }: StandingAsk): boolean {
 }
 
 function obstacleOf(
-  { execution, totals }: Round,
+  { execution, totals, disabled }: Round,
   offer: WaitingOffer,
   standing: StandingAsk,
 ): Obstacle | undefined {
@@ -161,6 +165,7 @@ function obstacleOf(
   const { ask, provider } = standing
   return (
     knownTermsObstacle(offer, standing) ??
+    (disabled.has(toHex(provider.kernelDigest)) ? 'kernel_disabled' : undefined) ??
     roomObstacle({ job, ask, provider, params }) ??
     capacityObstacle(job, totals, params)
   )

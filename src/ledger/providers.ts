@@ -11,12 +11,12 @@
  * Source: protocol.md §5 (collateral), §6.
  */
 
-import { toHex } from '../base/bytes.ts'
 import { refuse } from '../base/refusal.ts'
 import { account, move, pot } from './accounts.ts'
 import { cancelAsksOf } from './asks.ts'
 import { type Execution, emit } from './execution.ts'
-import { KERNEL_DIGESTS, PROVIDER, PROVIDERS } from './market-records.ts'
+import { requireKernelEnabled } from './kernels.ts'
+import { PROVIDER, PROVIDERS } from './market-records.ts'
 import { freeBond, providerOf, requireProvider } from './providers-bonds.ts'
 import { REPUTATION_START_PPM } from './reputation.ts'
 import type { Reader } from './state.ts'
@@ -33,7 +33,7 @@ export function applyRegisterProvider(
   if (known !== undefined && known.state !== PROVIDER.retired) {
     refuse('provider_registered', { provider: sender })
   }
-  requireKernelDigest(view, kernelDigest)
+  requireKernelEnabled(view, kernelDigest, block.params)
   requireBond(bond, block.params.provider_min_bond)
   move(execution, account(sender), pot('bonds'), bond)
   view.put(PROVIDERS, sender, {
@@ -89,13 +89,6 @@ export function unbondProvider(execution: Execution, sender: string, value: bigi
   requireBond(record.bond - value, block.params.provider_min_bond)
   view.put(PROVIDERS, sender, { ...record, bond: record.bond - value })
   startUnbonding(execution, sender, ROLE_PROVIDER, value)
-}
-
-/** @throws RefusalError kernel_digest_unknown. */
-export function requireKernelDigest(reader: Reader, digest: Uint8Array): void {
-  const key = toHex(digest)
-  if (reader.get(KERNEL_DIGESTS, key) === undefined)
-    refuse('kernel_digest_unknown', { digest: key })
 }
 
 function requireBond(bond: bigint, least: bigint): void {

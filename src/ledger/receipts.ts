@@ -16,6 +16,7 @@ import { openWindow } from './attestations-windows.ts'
 import { schedule } from './deadlines-due.ts'
 import { type Execution, emit } from './execution.ts'
 import { paramsOf, updateAttempt } from './jobs-attempts.ts'
+import { requireKernelDigest } from './kernels.ts'
 import {
   ANNOUNCEMENTS,
   ATTEMPT,
@@ -27,7 +28,6 @@ import {
   RECEIPTS,
 } from './market-records.ts'
 import { programOf } from './programs.ts'
-import { requireKernelDigest } from './providers.ts'
 import type { Reader } from './state.ts'
 import { type Offer, type ProofAnnounce, type Receipt, VERIFICATIONS } from './types/market.ts'
 

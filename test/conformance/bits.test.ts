@@ -17,6 +17,8 @@ import { recipeOf } from '../bits/random-program.ts'
 const SEED = 20_261
 const RANDOM_PROGRAMS = 150
 const RUN_MS_MAX = 240_000
+/** Vectors of the ops that even the sample plugin has. */
+const PASSED_MIN = 1_900
 
 const { found, absent } = backends()
 
@@ -42,7 +44,8 @@ describe('every backend', () => {
       const run = await runPack(backend, path, RUN_MS_MAX)
       check.deepEqual(run.complaints, [], `seed ${SEED}`)
       check.ok(run.isGood)
-      check.equal(run.passed, cases)
+      check.equal(run.passed + run.unsupported, cases)
+      check.ok(run.passed > PASSED_MIN)
     })
   }
 

@@ -5,6 +5,8 @@ import { strict as check } from 'node:assert'
 import fc from 'fast-check'
 import { toHex, utf8 } from '../../../../src/base/bytes.ts'
 import { sha256 } from '../../../../src/base/hash.ts'
+import { attempt } from '../../../../src/base/refusal.ts'
+import { withParams } from '../../../../src/governance/params.ts'
 import { applyPostAsk } from '../../../../src/ledger/asks.ts'
 import type { Execution } from '../../../../src/ledger/execution.ts'
 import { applyOffer } from '../../../../src/ledger/jobs.ts'
@@ -306,6 +308,25 @@ describe('the matcher', () => {
     })
     check.ok(jobs.map((job) => limited.jobReason(job)).includes('match_limit'))
     check.equal(world.events('job-unmatched').length, 0)
+  })
+
+  it('matches nobody whose kernels are switched off, and judges what was matched before', () => {
+    const world = marketOf()
+    const before = readyJob(world)
+    check.equal(world.jobStateOf(before), 'matched')
+    world.params = withParams(world.params, { kernels_disabled: 1n })
+    const after = readyJob(world)
+    check.equal(world.jobReason(after), 'kernel_disabled')
+    const refused = attempt(() => registerProvider(world, PROVIDER_B))
+    check.ok('refused' in refused && refused.refused.code === 'kernel_digest_disabled')
+    const claim = anchor(world, before)
+    world.block((execution) => attest(execution, claim.receiptId, 'valid'))
+    check.equal(world.events('attempt-anchored').length, 1)
+    check.equal(world.jobReason(after), 'kernel_disabled')
+    // Another bit is another kernel.
+    world.params = withParams(world.params, { kernels_disabled: 2n })
+    world.block()
+    check.equal(world.jobStateOf(after), 'matched')
   })
 
   it('takes no ask of its own block and none that has expired', () => {

@@ -119,7 +119,8 @@ export class World {
   beforeMatch: (execution: Execution) => void = () => undefined
   /** Events of all blocks. */
   readonly story: LedgerEvent[] = []
-  readonly params: Params
+  /** In force in the next block. */
+  params: Params
   #serial = 0
 
   constructor(changes: Partial<Params> = {}, powers: readonly bigint[] = [10n, 10n, 10n, 10n]) {
