@@ -121,7 +121,7 @@ struct alignas(16) uint4 {
   u32 x, y, z, w;
 };
 #define FN static inline
-#define KERNEL(name, items) void name
+#define KERNEL(name, items) extern "C" __attribute__((visibility("default"))) void name
 #define KERNEL_DENSE KERNEL
 #define IN(place, type, name) const type* name
 #define OUT(place, type, name) type* name
