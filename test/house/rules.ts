@@ -84,7 +84,7 @@ export const ENTRIES: readonly RegExp[] = [
   /^src\/p2p\/io\/polyfill\.ts$/,
   // The table of a room is loaded by name when docs/errors.md is made.
   /^src\/[a-z0-9]+\/refusals\.ts$/,
-  /^(devnet|bench)\/main\.ts$/,
+  /^(devnet|bench|bench\/kernels)\/main\.ts$/,
   /^devnet\/(node|cheat)\.ts$/,
   /^scripts\/[a-z-]+\.ts$/,
   /^test\/[a-z]+\/main\.ts$/,
