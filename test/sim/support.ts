@@ -164,13 +164,13 @@ export class Market {
     return digest
   }
 
-  registerProgram(name: string): void {
-    const { bytes, weights, program } = this.network
+  registerProgram(name: string, network: NamedProgram = this.network): void {
+    const { bytes, weights, program } = network
     this.act(name, {
       name: 'register-program',
       payload: {
         ir: bytes,
-        name: utf8('small'),
+        name: utf8(`small-${toHex(network.digest.slice(0, 4))}`),
         weights: weights.map((weight, index) => ({
           digest: this.upload(weight),
           length: BigInt(weight.length),
@@ -200,11 +200,24 @@ export class Market {
     })
   }
 
-  /** @returns the job's id. */
+  /** One job of the small network, on input that no other job has. @returns the job's id. */
   offer(name: string, verification: number): string {
     const input = Uint8Array.from({ length: 16 }, (_, at) => (at * 7 + Number(this.#salt)) % 100)
-    const inputs = [{ digest: this.upload(input), length: 16n }]
-    const descriptor = { program: this.network.digest, inputs, lane: 0, verification }
+    return this.offerOf(name, verification, this.network, [input])
+  }
+
+  /** @returns the job's id. */
+  offerOf(
+    name: string,
+    verification: number,
+    network: NamedProgram,
+    given: readonly Uint8Array[],
+  ): string {
+    const inputs = given.map((bytes) => ({
+      digest: this.upload(bytes),
+      length: BigInt(bytes.length),
+    }))
+    const descriptor = { program: network.digest, inputs, lane: 0, verification }
     const { height } = this.chain.nodes[0]?.ledger.head ?? { height: 0n }
     const body = encode(OfferCodec, {
       buyer: KEYS.signer(name).publicKey,
