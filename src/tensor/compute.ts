@@ -30,9 +30,16 @@ export function compute(name: string, args: readonly View[], attrs: readonly big
     args.map(({ type }) => type),
     attrs,
   )
-  const operands = args.map((arg) => operandOf(arg, device))
+  const ordered = args.map(inOrder)
+  const operands = ordered.map((arg) => operandOf(arg, device))
   const block = device.run({ signature, args: operands })
+  for (const [at, temporary] of ordered.entries()) discard(temporary, args[at] as View)
   return viewOf({ device, type: signature.out, block, label: name })
+}
+
+/** Gives back the memory of what was made on the way and is not in the memory of `from`. */
+function discard(temporary: View, from: View): void {
+  if (temporary.storage !== from.storage) temporary.storage.dispose()
 }
 
 /** Where an op on these operands runs. A trace takes values of devices as constants. */
@@ -93,7 +100,11 @@ function moved(view: View): View {
     type.dtype === F32 || moves.every(({ kind }) => kind !== 'pad' && kind !== 'expand')
   if (!canMove) return gathered(view)
   const row = view.under(contiguousLayout([storage.elements]))
-  return moves.reduce(made, row)
+  return moves.reduce((before, move) => {
+    const after = made(before, move)
+    if (after.storage !== before.storage) discard(before, view)
+    return after
+  }, row)
 }
 
 function unsupported({ dims, strides }: Layout): never {

@@ -38,7 +38,7 @@ export interface Device {
   run(call: OpCall): Block
   /** The bytes: the block itself on hosts, a copy on remotes. @throws RefusalError trace_value_unknown */
   bytesOf(type: TensorType, block: Block): Uint8Array
-  /** The block is not used any more. */
+  /** The block is not used any more, and nobody else has its bytes. */
   release(block: Block): void
 }
 

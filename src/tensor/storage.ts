@@ -2,8 +2,9 @@
  * Memory that views share: one block of a device, its elements and its life.
  *
  * A storage ends when it is disposed of, or at some time after nothing refers to it any more. Then
- * the device gets the block back and whoever lent the memory is told, once. `version` counts the
- * times that it was written in place.
+ * the device gets the block back and whoever lent the memory is told, once. Memory of this process
+ * that nothing refers to is the collector's, which does not wait for a turn of the event loop; it
+ * comes back to its device only by `dispose`, and never when an array over it was handed out.
  */
 
 import { assert } from '../base/assert.ts'
@@ -13,10 +14,11 @@ import type { TensorType } from '../program/types.ts'
 import type { Block, Device } from './device.ts'
 import { noteAlloc, noteFree } from './profile.ts'
 
-/** What must happen when a storage ends; refers to everything but the storage. */
+/** What must happen when a storage ends; refers neither to it nor to memory of this process. */
 interface Ending {
   readonly device: Device
-  block: Block
+  /** The block of a device that the collector knows nothing of. */
+  remote: Block | undefined
   readonly label: string
   readonly bytes: number
   readonly sequence: number
@@ -29,7 +31,7 @@ const abandoned = new FinalizationRegistry<Ending>(end)
 function end(ending: Ending): void {
   if (ending.isOver) return
   ending.isOver = true
-  ending.device.release(ending.block)
+  if (ending.remote !== undefined) ending.device.release(ending.remote)
   noteFree(ending)
   ending.deleter?.()
 }
@@ -56,6 +58,9 @@ export class Storage {
   version = 0
   /** Whether it stays alive when the scope that it was made in ends. */
   outlivesScope = false
+  /** Whether an array over the memory is in other hands. */
+  isExposed = false
+  #block: Block
   readonly #ending: Ending
 
   constructor({ device, type, block, label, deleter }: StorageOptions) {
@@ -64,7 +69,9 @@ export class Storage {
     this.type = { dtype: type.dtype, dims: [this.elements] }
     const bytes = this.elements * elementBytes(type.dtype)
     const sequence = noteAlloc(label, bytes, device.name)
-    this.#ending = { device, block, label, bytes, sequence, deleter, isOver: false }
+    this.#block = block
+    const remote = device.kind === 'remote' ? block : undefined
+    this.#ending = { device, remote, label, bytes, sequence, deleter, isOver: false }
     abandoned.register(this, this.#ending, this)
     watchers[watchers.length - 1]?.(this)
   }
@@ -80,7 +87,7 @@ export class Storage {
   /** @throws RefusalError tensor_disposed */
   get block(): Block {
     if (this.#ending.isOver) refuse('tensor_disposed', { label: this.#ending.label })
-    return this.#ending.block
+    return this.#block
   }
 
   /** The bytes of a host's memory. */
@@ -93,7 +100,8 @@ export class Storage {
   replace(block: Block): void {
     assert(this.device.kind !== 'host', 'the memory of a host may be shared, and stays')
     this.device.release(this.block)
-    this.#ending.block = block
+    this.#block = block
+    if (this.device.kind === 'remote') this.#ending.remote = block
   }
 
   /** Ends without giving the block back: somebody else has it now. */
@@ -106,7 +114,9 @@ export class Storage {
   }
 
   dispose(): void {
+    if (this.#ending.isOver) return
     abandoned.unregister(this)
+    if (this.device.kind === 'host' && !this.isExposed) this.device.release(this.#block)
     end(this.#ending)
   }
 }

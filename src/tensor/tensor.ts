@@ -201,6 +201,7 @@ export class Tensor {
     if (storage.device.kind !== 'host') refuse('tensor_memory_remote', { device: this.device })
     if (!isContiguous(layout))
       refuse('tensor_not_contiguous', { strides: layout.strides.join(',') })
+    storage.isExposed = true
     return elementsOver(type.dtype, bytesOf(this.inner))
   }
 
@@ -523,33 +524,36 @@ export class Tensor {
 
   fill_(value: number): this {
     const { storage, type } = this.inner
-    return this.#write(filled(storage.device, type, value, 'fill'))
+    return this.#become(filled(storage.device, type, value, 'fill'))
   }
 
   /** The values of another tensor, broadcast to this shape. */
   copy_(other: Tensor): this {
     const moved = other.device === this.device ? other : other.to(this.device)
-    return this.#write(shape.expand(moved.inner, this.dims))
+    overwrite(this.inner, shape.expand(moved.inner, this.dims))
+    return this
   }
 
   add_(other: Operand): this {
-    return this.#write(this.add(other).inner)
+    return this.#become(this.add(other).inner)
   }
 
   sub_(other: Operand): this {
-    return this.#write(this.sub(other).inner)
+    return this.#become(this.sub(other).inner)
   }
 
   mul_(other: Operand): this {
-    return this.#write(this.mul(other).inner)
+    return this.#become(this.mul(other).inner)
   }
 
   div_(other: Operand, onZero: math.OnZero = 'refuse'): this {
-    return this.#write(this.div(other, onZero).inner)
+    return this.#become(this.div(other, onZero).inner)
   }
 
-  #write(values: View): this {
+  /** @param values made for this alone, so that their memory goes as soon as they are written */
+  #become(values: View): this {
     overwrite(this.inner, values)
+    if (values.vertex === undefined) values.storage.dispose()
     return this
   }
 

@@ -6,21 +6,22 @@ import { tensorBytes } from '../../program/shape.ts'
 import type { Device, OpCall } from '../device.ts'
 import { tensorOf } from '../reference-device.ts'
 import type { Signature } from '../signature.ts'
-import { alignedBytes } from './host-memory.ts'
+import type { HostMemory } from './host-memory.ts'
 import type { NativeTensors } from './native-tensors.ts'
 
-export function cpuDevice(native: NativeTensors): Device {
+export function cpuDevice(native: NativeTensors, memory: HostMemory): Device {
   const tables = new WeakMap<Signature, Uint8Array>()
   return {
     name: 'cpu',
     kind: 'host',
-    zeros: (type) => alignedBytes(native, tensorBytes(type)),
+    zeros: (type) => memory.zeros(tensorBytes(type)),
     adopt: (_type, bytes) => bytes,
     run: ({ signature, args }: OpCall) => {
-      const out = alignedBytes(native, tensorBytes(signature.out))
+      const out = memory.take(tensorBytes(signature.out))
       const values = [...args.map((arg) => tensorOf(arg).bytes), out]
       const reason = native.tensorRun(tableOf(tables, signature), values)
       if (reason === undefined) return out
+      memory.give(out)
       return refuse('tensor_device_failed', {
         device: 'cpu',
         op: signature.definition.name,
@@ -28,7 +29,7 @@ export function cpuDevice(native: NativeTensors): Device {
       })
     },
     bytesOf: (_type, block) => block as Uint8Array,
-    release: () => {},
+    release: (block) => memory.give(block as Uint8Array),
   }
 }
 

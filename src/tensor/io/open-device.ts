@@ -10,7 +10,7 @@ import type { Device } from '../device.ts'
 import { referenceDevice } from '../reference-device.ts'
 import { cpuDevice } from './cpu-device.ts'
 import { fabricDevice } from './fabric-device.ts'
-import { alignedBytes } from './host-memory.ts'
+import { HostMemory } from './host-memory.ts'
 import { loadTensors } from './native-tensors.ts'
 
 const BUILT: readonly string[] = ['opencl', 'cuda', 'metal']
@@ -23,8 +23,11 @@ const BUILT: readonly string[] = ['opencl', 'cuda', 'metal']
 export function openDevice(name: string): Device {
   const native = loadTensors()
   installNativeHash()
-  if (name === 'cpu') return cpuDevice(native)
-  if (name === 'reference') return referenceDevice((length) => alignedBytes(native, length))
+  if (name === 'cpu') return cpuDevice(native, new HostMemory(native))
+  if (name === 'reference') {
+    const memory = new HostMemory(native)
+    return referenceDevice((length) => memory.zeros(length))
+  }
   const isBuiltIn = BUILT.includes(name)
   if (!isBuiltIn && !/[\\/]/.test(name)) refuse('tensor_device_unknown', { device: name })
   const path = isBuiltIn ? join(NATIVE_DIR, `libblocktorch_${name}.so`) : resolve(name)

@@ -100,6 +100,29 @@ describe('the memory of a tensor', () => {
     check.deepEqual([...(weight.grad?.toArray() ?? [])], [8, 8])
   })
 
+  it('is used again only when nobody has an array over it, and then as fresh', () => {
+    const length = 1 << 14
+    const shown = Tensor.ones([length])
+    const array = shown.data()
+    shown.dispose()
+    const hidden = Tensor.full([length], 5)
+    hidden.dispose()
+    for (const next of [Tensor.zeros([length]), Tensor.zeros([length])]) {
+      check.equal(next.sum().item(), 0)
+      check.equal(placeOf(next), 0)
+      next.fill_(7)
+    }
+    check.ok(array.every((value) => value === 1))
+  })
+
+  it('that is lent is never used for another tensor', () => {
+    const array = new Float32Array(1 << 14).fill(3)
+    Tensor.fromData(array).dispose()
+    Tensor.full([1 << 14], 8)
+    Tensor.ones([1 << 14]).mul(2)
+    check.ok(array.every((value) => value === 3))
+  })
+
   for (const device of DEVICES) {
     it(`stays on its device and goes round: ${titleOf(device)}`, () => {
       const host = Tensor.from(ramp(4, 1), [4])
