@@ -51,7 +51,7 @@ async function main(): Promise<number> {
   }
   if (!build()) return complain('the bench does not build', 1)
   const options = { only: values.only, isQuick: values.quick, isJson: values.json }
-  const isas = values.isa === undefined ? (['avx512', 'avx2'] as const) : [values.isa as Isa]
+  const isas = values.isa === undefined ? (['avx512', 'avx2'] as const) : [values.isa]
   const found: Found[] = []
   const rows: Row[] = []
   for (const isa of isas) {
