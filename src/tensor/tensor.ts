@@ -13,50 +13,33 @@ import { refuse } from '../base/refusal.ts'
 import { tensorDigest } from '../program/digest.ts'
 import { elementCount } from '../program/shape.ts'
 import { bytesOf } from './compute.ts'
-import { defaultDevice, deviceNamed } from './device.ts'
 import {
-  bytesOver,
   type DtypeName,
   dtypeCode,
   dtypeName,
-  dtypeOf,
   type Elements,
   elementsFrom,
   elementsOver,
 } from './dtype.ts'
 import { cloned, ordered } from './emit.ts'
 import { backward, moveTo, type Retain } from './gradient.ts'
-import { checkDims, isContiguous } from './layout.ts'
+import { isContiguous } from './layout.ts'
+import {
+  type DataOptions,
+  type Dims,
+  fullOf,
+  overData,
+  type TensorOptions,
+  zerosOf,
+} from './making.ts'
 import * as math from './ops/elementwise.ts'
 import * as number from './ops/number.ts'
 import * as product from './ops/product.ts'
 import * as reduce from './ops/reduce.ts'
 import * as shape from './ops/shape.ts'
 import { leaf, type Vertex } from './tape.ts'
-import { type View, viewOf } from './view.ts'
+import type { View } from './view.ts'
 import { filled, overwrite } from './write.ts'
-
-export type Dims = readonly number[]
-
-export interface TensorOptions {
-  /** f32 when absent. */
-  readonly dtype?: DtypeName
-  /** The default device when absent. */
-  readonly device?: string
-  /** The owner, as the profile names it. */
-  readonly label?: string
-}
-
-export interface DataOptions {
-  readonly device?: string
-  readonly label?: string
-  /** Called once when the memory is no longer used by any tensor. */
-  readonly deleter?: () => void
-  /** Elements from one index to the next along each axis; side by side when absent. */
-  readonly strides?: Dims
-  /** Of the first element. */
-  readonly offset?: number
-}
 
 /** A tensor, or one number in its place. */
 export type Operand = Tensor | number
@@ -82,11 +65,7 @@ export class Tensor {
   }
 
   static zeros(dims: Dims, options: TensorOptions = {}): Tensor {
-    const type = { dtype: dtypeCode(options.dtype ?? 'f32'), dims: [...dims] }
-    checkDims(type.dtype, dims)
-    const device = options.device === undefined ? defaultDevice() : deviceNamed(options.device)
-    const label = options.label ?? 'zeros'
-    return new Tensor(viewOf({ device, type, block: device.zeros(type, label), label }))
+    return new Tensor(zerosOf(dims, options))
   }
 
   static ones(dims: Dims, options: TensorOptions = {}): Tensor {
@@ -94,10 +73,7 @@ export class Tensor {
   }
 
   static full(dims: Dims, value: number, options: TensorOptions = {}): Tensor {
-    const type = { dtype: dtypeCode(options.dtype ?? 'f32'), dims: [...dims] }
-    checkDims(type.dtype, dims)
-    const device = options.device === undefined ? defaultDevice() : deviceNamed(options.device)
-    return new Tensor(filled(device, type, value, options.label ?? 'full'))
+    return new Tensor(fullOf(dims, value, options))
   }
 
   /** Zeros with the shape, type and device of this tensor. */
@@ -121,22 +97,7 @@ export class Tensor {
    * @throws RefusalError tensor_length_mismatch and, with strides, those of `strided`
    */
   static fromData(data: Elements, dims?: Dims, options: DataOptions = {}): Tensor {
-    const { label = 'data', deleter, strides, offset = 0 } = options
-    const dtype = dtypeOf(data)
-    const wanted = dims ?? [data.length]
-    checkDims(dtype, wanted)
-    checkDims(dtype, [data.length])
-    if (strides === undefined && elementCount(wanted) !== data.length - offset) {
-      const elements = data.length - offset
-      refuse('tensor_length_mismatch', { dims: wanted.join(','), elements })
-    }
-    const device = options.device === undefined ? defaultDevice() : deviceNamed(options.device)
-    const type = { dtype, dims: [data.length] }
-    const block = device.adopt(type, bytesOver(data), label)
-    const row = viewOf({ device, type, block, label, deleter })
-    if (strides !== undefined) return new Tensor(shape.strided(row, wanted, strides, offset))
-    const part = offset === 0 ? row : shape.slice(row, 0, offset, data.length, 1)
-    return new Tensor(shape.reshape(part, wanted))
+    return new Tensor(overData(data, dims, options))
   }
 
   /** A tensor of its own with these numbers, each rounded to the type of the elements. */

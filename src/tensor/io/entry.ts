@@ -20,6 +20,7 @@ export {
   parseGradients,
   serialiseGradients,
 } from '../gradient-bytes.ts'
+export type { DataOptions, Dims, TensorOptions } from '../making.ts'
 export {
   type AdamOptions,
   adam,
@@ -37,13 +38,7 @@ export {
   tensorProfileReset,
 } from '../profile.ts'
 export { noGrad, scope } from '../scope.ts'
-export {
-  type DataOptions,
-  type Dims,
-  type Operand,
-  Tensor,
-  type TensorOptions,
-} from '../tensor.ts'
+export { type Operand, Tensor } from '../tensor.ts'
 export { type TensorSpec, type Traced, trace } from '../trace.ts'
 export { tensorProfileWrite } from './profile-file.ts'
 

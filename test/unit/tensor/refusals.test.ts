@@ -6,8 +6,9 @@ import { RefusalError } from '../../../src/base/refusal.ts'
 import { encodeOpTable } from '../../../src/program/op-table.ts'
 import { setDefaultDevice } from '../../../src/tensor/device.ts'
 import { loadTensors } from '../../../src/tensor/io/native-tensors.ts'
+import type { Dims } from '../../../src/tensor/making.ts'
 import { signatureOf } from '../../../src/tensor/signature.ts'
-import { type Dims, Tensor } from '../../../src/tensor/tensor.ts'
+import { Tensor } from '../../../src/tensor/tensor.ts'
 import { ramp } from './devices.ts'
 
 const t = Tensor.from(ramp(6), [2, 3])

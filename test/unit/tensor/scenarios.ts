@@ -6,8 +6,9 @@
  * those given here, and digests are equal everywhere.
  */
 
+import type { Dims } from '../../../src/tensor/making.ts'
 import { noGrad } from '../../../src/tensor/scope.ts'
-import type { Dims, Tensor } from '../../../src/tensor/tensor.ts'
+import type { Tensor } from '../../../src/tensor/tensor.ts'
 
 export interface ScenarioInput {
   readonly dims: Dims
