@@ -74,7 +74,7 @@ async function sanitize() {
   // never frees is none of ours.
   const preload = (await must('g++', ['-print-file-name=libasan.so'])).trim()
   const env = { LD_PRELOAD: preload, ASAN_OPTIONS: 'detect_leaks=0', TB_NATIVE_DIR: folder }
-  for (const area of ['conformance/fabric', 'unit/compute']) {
+  for (const area of ['conformance/fabric', 'unit/compute', 'unit/tensor']) {
     const started = performance.now()
     await must(process.execPath, ['scripts/test.mjs', '--only', area], { env, name: area })
     say(`== ${area} with the sanitized addon: clean, ${seconds(started)}`)

@@ -156,6 +156,32 @@ describe('the memory of a tensor', () => {
     check.deepEqual([...there.toArray()], [1, 1])
   })
 
+  it('of a device is given back by the scope, and its numbers are not used twice', () => {
+    const opened = native.deviceOpen(REMOTE, '{}')
+    check.ok('device' in opened)
+    const [first, second] = [1, 2].map(() => native.deviceTake(opened.device, 64, 'probe'))
+    check.ok(first !== undefined && second !== undefined && second > first)
+    native.deviceGive(opened.device, first)
+    check.throws(() => native.deviceGive(opened.device, first), TypeError)
+    check.throws(() => native.deviceGive(opened.device, second + 1), TypeError)
+    native.deviceGive(opened.device, second)
+    const made: Tensor[] = []
+    for (let turn = 0; turn < 50; turn++) {
+      scope(() => {
+        const t = Tensor.ones([64], { device: REMOTE })
+        made.push(t, t.slice(0, 0, 64, 2).mul(2))
+      })
+    }
+    check.ok(made.every(({ isDisposed }) => isDisposed))
+  })
+
+  it('goes between devices in the middle of a computation', () => {
+    const [a, b] = [Tensor.from(ramp(4)), Tensor.from(ramp(4), [4], { device: REMOTE })]
+    const mixed = a.to(REMOTE).add(b).to('reference').mul(2).to(REMOTE).sub(b).to('cpu')
+    check.deepEqual([...mixed.toArray()], [0, 3, 6, 9])
+    check.deepEqual([...a.toArray(), ...b.toArray()], [...ramp(4), ...ramp(4)])
+  })
+
   it('carries the gradient over the border', () => {
     const host = Tensor.from(ramp(3), [3])
     host.requiresGrad = true
