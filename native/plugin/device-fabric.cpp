@@ -461,6 +461,8 @@ extern "C" __attribute__((visibility("default"))) const fabric_api* fabric_query
                                  run_cancel,
                                  run_receipt,
                                  run_free,
-                                 last_error};
+                                 last_error,
+                                 nullptr,
+                                 nullptr};
   return host_major == FABRIC_MAJOR ? &api : nullptr;
 }

@@ -25,7 +25,8 @@ import {
   type VerifierProcess,
 } from '../../../src/compute/io/verifier-process.ts'
 import type { LaneVerdict } from '../../../src/compute/lanes.ts'
-import { outcomeWith, traceManifest } from '../../../src/compute/receipt-draft.ts'
+import { outcomeWith } from '../../../src/compute/receipt-draft.ts'
+import { traceManifest } from '../../../src/compute/trace-manifest.ts'
 import { type NamedProgram, ProgramBuilder } from '../../../src/program/builder.ts'
 import { adjudicate } from '../../../src/program/fraud.ts'
 import { opOutputBytes } from '../../../src/program/op-table.ts'
@@ -229,7 +230,7 @@ describe('fabric process', () => {
     'answers for a job when its process is killed, and runs the next one',
     onScene(async (scene) => {
       const exits: string[] = []
-      scene.fabric.onExit(({ reason }) => exits.push(reason))
+      scene.fabric.onExit(({ refusal }) => exits.push(`${refusal.code} ${refusal.facts['reason']}`))
       const { ended } = await startLong(scene)
       const pid = scene.fabric.pid()
       check.ok(pid !== undefined)
@@ -237,7 +238,7 @@ describe('fabric process', () => {
       const outcome = await ended
       check.ok(outcome.kind === 'failed')
       check.equal(outcome.refusal.code, 'fabric_crashed')
-      check.deepEqual(exits, ['SIGKILL'])
+      check.deepEqual(exits, ['fabric_crashed SIGKILL'])
       await runDone(scene, int8Sample())
       check.notEqual(scene.fabric.pid(), pid)
     }),
@@ -261,7 +262,10 @@ describe('fabric process', () => {
       const code = (name: string) => (error: unknown) =>
         error instanceof RefusalError && error.refusal.code === name
       const absent = join(folder, 'absent.so')
-      await check.rejects(openFabricProcess({ blobs, fabricPath: absent }), code('fabric_unusable'))
+      await check.rejects(
+        openFabricProcess({ blobs, fabricPath: absent }),
+        code('fabric_not_loadable'),
+      )
       const kernelDigest = new Uint8Array(32)
       await check.rejects(
         openFabricProcess({ blobs, kernelDigest }),
