@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/cpu/elementary.h"
 #include "kernels/numeric.h"
 #include "kernels/ops.h"
 
@@ -190,14 +191,14 @@ BT_INLINE bool weigh_body(float* score, size_t count, float scale, float& top, f
   const float highest = numeric::higher(top, lane[0]);
   if (highest == lowest) return false;
   for (uint32_t j = 0; j < kTile; j++) {
-    const float weight = store(numeric::exponential(score[j] - highest));
+    const float weight = store(kernels::cpu::exp_negative<0>(score[j] - highest));
     lane[j] = j < present ? weight : 0.0f;
     score[j] = floored(lane[j]);
   }
   for (size_t span = kTile / 2; span > 0; span /= 2) {
     for (size_t l = 0; l < span; l++) lane[l] = lane[l] + lane[l + span];
   }
-  rescale = floored(store(numeric::exponential(top - highest)));
+  rescale = floored(store(kernels::cpu::exp_negative<0>(top - highest)));
   sum = store(fused(floored(sum), rescale, lane[0]));
   top = highest;
   return true;

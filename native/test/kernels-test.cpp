@@ -1,6 +1,7 @@
 // Every tuned kernel of products, elementwise ops and rows equals its reference bit for bit.
 
 #include "test/compare.h"
+#include "test/unary-ops.h"
 
 namespace {
 
@@ -100,6 +101,24 @@ void elementwise(const std::vector<uint32_t>& dims) {
   both({23, {f, f, f}, {}, f});
 }
 
+// Every 4093rd of all inputs; `exhaustive.cpp` takes each of them.
+void sampled() {
+  constexpr uint64_t step = 4093;
+  for (const unary::Op& op : unary::ops()) {
+    const kernels::Kernel& tuned = *kernels::find_cpu(op.id, 1);
+    const kernels::Kernel& reference = *kernels::find_reference(op.id, 1);
+    for (uint64_t first = 0; first < uint64_t{1} << 32; first += step * unary::kBatch) {
+      const uint64_t left = ((uint64_t{1} << 32) - first + step - 1) / step;
+      const auto count = static_cast<uint32_t>(std::min<uint64_t>(left, unary::kBatch));
+      const uint32_t place = unary::differ(op, tuned, reference, first, step, count);
+      if (place == count) continue;
+      std::fprintf(stderr, "%s differs at 0x%08x\n", tuned.name,
+                   static_cast<uint32_t>(first + place * step));
+      std::exit(1);
+    }
+  }
+}
+
 void rows() {
   for (const uint32_t n : {1u, 2u, 17u, 63u, 64u, 65u, 130u, 1000u, 65536u, 65601u, 131079u}) {
     const uint32_t m = n > 10000 ? 2 : 5;
@@ -135,5 +154,6 @@ int main() {
   elementwise({2, 1, 3, 1, 2, 1, 5, 1});
   elementwise({223, 300});
   rows();
+  sampled();
   return 0;
 }

@@ -27,19 +27,20 @@ void blocks(const T* a, T* y, const Call& c, size_t first, size_t last, Settle s
 }
 
 void transpose_f32(const Call& c, size_t first, size_t last) {
-  blocks(c.args[0].f32(), c.out.f32(), c, first, last,
-         [](float x) { return numeric::store(numeric::load(x)); });
+  blocks(c.args[0].f32(), c.out.f32(), c, first, last, [](float x) { return numeric::store(x); });
 }
 
 void transpose_s8(const Call& c, size_t first, size_t last) {
   blocks(c.args[0].s8(), c.out.s8(), c, first, last, [](int8_t x) { return x; });
 }
 
+constexpr Kernel kKernels[] = {
+    {60, 1, "transpose_f32", rule::transpose_f32, units, slab, transpose_f32},
+    {61, 1, "transpose_s8", rule::transpose_s8, units, slab, transpose_s8},
+};
+
 }  // namespace
 
-extern const Kernel kTransposeF32 = {60,    1,    "transpose_f32", rule::transpose_f32,
-                                     units, slab, transpose_f32};
-extern const Kernel kTransposeS8 = {61,    1,    "transpose_s8", rule::transpose_s8,
-                                    units, slab, transpose_s8};
+std::span<const Kernel> transposes() { return kKernels; }
 
 }  // namespace kernels::cpu
