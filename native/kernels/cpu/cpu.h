@@ -8,7 +8,7 @@
 
 namespace kernels::cpu {
 
-extern const Kernel kMatmulF32, kMatmulS8, kBmmF32;
+extern const Kernel kMatmulF32, kMatmulS8, kBmmF32, kConv2dF32, kConv2dS8;
 
 // elementwise.cpp, unary.cpp, convert.cpp: a unit is one element.
 std::span<const Kernel> elementwise();

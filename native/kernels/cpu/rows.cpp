@@ -35,7 +35,8 @@ void mean_last_f32(const Call& c, size_t first, size_t last) {
 BT_INLINE float top_row_body(const float* a, size_t n) {
   float lane[kLanes];
   for (float& top : lane) top = numeric::from_bits(0xff800000u);
-  fold_lanes(lane, 0, n, [a](size_t j) { return a[j]; }, numeric::higher);
+  fold_lanes(
+      lane, 0, n, [a](size_t j) { return a[j]; }, numeric::higher);
   float top = lane[0];
   for (size_t l = 1; l < kLanes; l++) top = numeric::higher(top, lane[l]);
   return top;
