@@ -18,6 +18,8 @@ std::span<const Kernel> conversions();
 std::span<const Kernel> reductions();
 std::span<const Kernel> softmax();
 std::span<const Kernel> norms();
+// attention.cpp: a unit is a block of queries.
+std::span<const Kernel> attentions();
 // transpose.cpp
 std::span<const Kernel> transposes();
 

@@ -14,9 +14,9 @@ const Kernel* find_cpu(uint32_t id, uint32_t version) {
   }
 #endif
   static const std::span<const Kernel> families[] = {
-      {&kMatmulF32, 1}, {&kMatmulS8, 1}, {&kBmmF32, 1}, {&kConv2dF32, 1},
-      {&kConv2dS8, 1},  elementwise(),   unary(),       conversions(),
-      reductions(),     softmax(),       norms(),       transposes(),
+      {&kMatmulF32, 1}, {&kMatmulS8, 1}, {&kBmmF32, 1}, {&kConv2dF32, 1}, {&kConv2dS8, 1},
+      elementwise(),    unary(),         conversions(), reductions(),     softmax(),
+      norms(),          transposes(),    attentions(),
   };
   for (const auto family : families) {
     for (const Kernel& kernel : family) {
