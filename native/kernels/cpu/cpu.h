@@ -20,8 +20,13 @@ std::span<const Kernel> softmax();
 std::span<const Kernel> norms();
 // attention.cpp: a unit is a block of queries.
 std::span<const Kernel> attentions();
-// transpose.cpp
-std::span<const Kernel> transposes();
+// permute.cpp, move.cpp, gather.cpp: elements placed elsewhere.
+std::span<const Kernel> permutes();
+std::span<const Kernel> moves();
+std::span<const Kernel> gathers();
+// rope.cpp: a unit is one row. pool2d.cpp: a unit is one position.
+std::span<const Kernel> positions();
+std::span<const Kernel> pools();
 
 inline size_t elements(const Call& c) { return c.out.shape.elements(); }
 // Elementwise work worth a thread: about 30 microseconds.

@@ -16,15 +16,15 @@ const Kernel* find_cpu(uint32_t id, uint32_t version) {
   static const std::span<const Kernel> families[] = {
       {&kMatmulF32, 1}, {&kMatmulS8, 1}, {&kBmmF32, 1}, {&kConv2dF32, 1}, {&kConv2dS8, 1},
       elementwise(),    unary(),         conversions(), reductions(),     softmax(),
-      norms(),          transposes(),    attentions(),
+      norms(),          permutes(),      moves(),       gathers(),        positions(),
+      pools(),          attentions(),
   };
   for (const auto family : families) {
     for (const Kernel& kernel : family) {
       if (kernel.id == id && kernel.version == version) return &kernel;
     }
   }
-  // An op without a tuned loop runs the plain one: the bytes are the same.
-  return find_reference(id, version);
+  return nullptr;
 }
 
 }  // namespace kernels
