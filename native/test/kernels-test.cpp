@@ -101,21 +101,27 @@ void elementwise(const std::vector<uint32_t>& dims) {
   both({23, {f, f, f}, {}, f});
 }
 
-// Every 4093rd of all inputs; `exhaustive.cpp` takes each of them.
+void equal_over(const unary::Op& op, uint64_t first, uint64_t step, uint64_t count) {
+  const kernels::Kernel& tuned = *kernels::find_cpu(op.id, 1);
+  const kernels::Kernel& reference = *kernels::find_reference(op.id, 1);
+  for (uint64_t done = 0; done < count; done += unary::kBatch) {
+    const auto batch = static_cast<uint32_t>(std::min<uint64_t>(count - done, unary::kBatch));
+    const uint64_t start = first + done * step;
+    const uint32_t place = unary::differ(op, tuned, reference, start, step, batch);
+    if (place == batch) continue;
+    std::fprintf(stderr, "%s differs at 0x%08x\n", tuned.name,
+                 static_cast<uint32_t>(start + place * step));
+    std::exit(1);
+  }
+}
+
+// Every 4093rd of all inputs, and all inputs about each one where a formula may change: a sample
+// passes over an edge by a few steps. `exhaustive.cpp` takes every input.
 void sampled() {
-  constexpr uint64_t step = 4093;
+  constexpr uint64_t step = 4093, near = 2048;
   for (const unary::Op& op : unary::ops()) {
-    const kernels::Kernel& tuned = *kernels::find_cpu(op.id, 1);
-    const kernels::Kernel& reference = *kernels::find_reference(op.id, 1);
-    for (uint64_t first = 0; first < uint64_t{1} << 32; first += step * unary::kBatch) {
-      const uint64_t left = ((uint64_t{1} << 32) - first + step - 1) / step;
-      const auto count = static_cast<uint32_t>(std::min<uint64_t>(left, unary::kBatch));
-      const uint32_t place = unary::differ(op, tuned, reference, first, step, count);
-      if (place == count) continue;
-      std::fprintf(stderr, "%s differs at 0x%08x\n", tuned.name,
-                   static_cast<uint32_t>(first + place * step));
-      std::exit(1);
-    }
+    equal_over(op, 0, step, (uint64_t{1} << 32) / step);
+    for (const uint32_t edge : compare::kHardBits) equal_over(op, edge - near, 1, 2 * near);
   }
 }
 

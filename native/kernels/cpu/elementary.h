@@ -50,7 +50,7 @@ BT_INLINE float exp_between(float x) {
 // Below this x, -71.39, exp is stored as +0.
 constexpr uint32_t kExpFloor = 0xc28ec9cfu;
 // Above this x, 88.72, exp is infinite.
-constexpr uint32_t kExpTop = 0x42b171b8u;
+constexpr uint32_t kExpTop = 0x42b17217u;
 
 // store(exp(x)) * 2^shift for x <= 0 or a NaN.
 template <uint32_t shift>
