@@ -44,19 +44,12 @@ struct AllocationLedger {
 
 }  // namespace
 
-// One queue: runs of the device take turns.
 struct fabric_device {
   std::unique_ptr<runtime::Pool> pool;
   std::mutex running;
-  std::atomic<uint32_t> queues_busy{0};
-  std::atomic<uint32_t> buffers{0};
-  std::atomic<uint32_t> programs{0};
-  std::atomic<uint32_t> runs{0};
-  std::atomic<uint64_t> memory_used_bytes{0};
 };
 
 struct fabric_buffer {
-  fabric_device* device;
   uint8_t* data;
   uint64_t bytes;
   bool owned;
@@ -86,14 +79,6 @@ struct fabric_run {
 };
 
 namespace {
-
-// Fills what the caller's struct_size has room for and leaves that size as it was.
-template <typename Struct>
-void give(Struct& full, Struct* out) {
-  const uint32_t size = out->struct_size;
-  std::memcpy(out, &full, std::min<size_t>(size, sizeof full));
-  out->struct_size = size;
-}
 
 struct Fabric {
   std::mutex mutex;
@@ -201,7 +186,9 @@ fabric_code device_info(fabric_device* device, fabric_device_info* out) {
   std::strncpy(info.vendor, "blocktorch", sizeof info.vendor - 1);
   std::strncpy(info.isa, isa::name(isa::level()), sizeof info.isa - 1);
   parse_digest(BT_KERNEL_DIGEST, info.kernel_digest);
-  give(info, out);
+  const uint32_t size = out->struct_size;
+  std::memcpy(out, &info, std::min<size_t>(size, sizeof info));
+  out->struct_size = size;
   return FABRIC_OK;
 }
 
@@ -225,7 +212,6 @@ fabric_code compile(fabric_device* device, const uint8_t* bytes, size_t length,
   program->device = device;
   runtime::parse_table({bytes, length}, program->table);
   program->digest = blake3::hash({bytes, length});
-  device->programs++;
   *out = program.release();
   return FABRIC_OK;
 }
@@ -256,38 +242,32 @@ fabric_code cost_hint(fabric_device* device, const uint8_t* bytes, size_t length
   }
   cost.memory_peak_bytes = workspace_bytes;
   for (const auto& shape : table.values) cost.memory_peak_bytes += shape.bytes();
-  give(cost, out);
+  const uint32_t size = out->struct_size;
+  std::memcpy(out, &cost, std::min<size_t>(size, sizeof cost));
+  out->struct_size = size;
   return FABRIC_OK;
 }
 
-void program_free(fabric_program* program) {
-  if (program == nullptr) return;
-  program->device->programs--;
-  delete program;
-}
+void program_free(fabric_program* program) { delete program; }
 
-fabric_code buffer_alloc(fabric_device* device, uint64_t bytes, const char* label, uint64_t run_id,
+fabric_code buffer_alloc(fabric_device*, uint64_t bytes, const char* label, uint64_t run_id,
                          fabric_buffer** out) {
-  if (bytes > 4 * tensor::kElementsMax) return fail(FABRIC_EXHAUSTED, "no tensor is that large");
   const uint64_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   auto* data = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded + kAlignment));
   if (data == nullptr) return fail(FABRIC_EXHAUSTED, "no memory for a buffer");
-  *out = new fabric_buffer{device, data, bytes, true, run_id, label == nullptr ? "" : label};
-  device->buffers++;
-  device->memory_used_bytes += bytes;
+  *out = new fabric_buffer{data, bytes, true, run_id, label == nullptr ? "" : label};
   note_allocation(**out, false);
   return FABRIC_OK;
 }
 
-fabric_code buffer_from_host(fabric_device* device, const void* data, uint64_t bytes,
+fabric_code buffer_from_host(fabric_device*, const void* data, uint64_t bytes,
                              fabric_buffer** out) {
   if (reinterpret_cast<uintptr_t>(data) % 4 != 0) {
     return fail(FABRIC_UNSUPPORTED, "host memory is not aligned to 4 bytes");
   }
   // Given buffers are read only: run_start hands no host memory to a kernel's output.
   auto* place = static_cast<uint8_t*>(const_cast<void*>(data));
-  *out = new fabric_buffer{device, place, bytes, false, 0, ""};
-  device->buffers++;
+  *out = new fabric_buffer{place, bytes, false, 0, ""};
   return FABRIC_OK;
 }
 
@@ -311,9 +291,7 @@ fabric_code buffer_read(fabric_buffer* buffer, uint64_t offset, void* to, uint64
 
 void buffer_free(fabric_buffer* buffer) {
   if (buffer == nullptr) return;
-  buffer->device->buffers--;
   if (buffer->owned) {
-    buffer->device->memory_used_bytes -= buffer->bytes;
     note_allocation(*buffer, true);
     std::free(buffer->data);
   }
@@ -336,12 +314,10 @@ void run_thread(fabric_run* run) {
   {
     fabric_device* device = run->program->device;
     const std::lock_guard turn(device->running);
-    device->queues_busy++;
     run->started_ns = runtime::now_ns();
     ending =
         runtime::execute(run->program->table, run->values, *device->pool, run->cancel, run->trace);
     run->ended_ns = runtime::now_ns();
-    device->queues_busy--;
   }
   const std::lock_guard lock(run->mutex);
   run->result = code_of(ending);
@@ -366,7 +342,6 @@ fabric_code run_start(fabric_program* program, uint64_t run_id, fabric_buffer* c
   }
   run->program = program;
   run->run_id = run_id;
-  program->device->runs++;
   *out = run.release();
   (*out)->thread = std::thread(run_thread, *out);
   return FABRIC_OK;
@@ -405,7 +380,9 @@ fabric_code run_receipt(fabric_run* run, fabric_receipt* out) {
     receipt.alloc_count = ledger.alloc_count;
     receipt.free_count = ledger.free_count;
   }
-  give(receipt, out);
+  const uint32_t size = out->struct_size;
+  std::memcpy(out, &receipt, std::min<size_t>(size, sizeof receipt));
+  out->struct_size = size;
   return FABRIC_OK;
 }
 
@@ -418,27 +395,7 @@ void run_free(fabric_run* run) {
     std::erase_if(fabric.ledgers,
                   [run](const AllocationLedger& ledger) { return ledger.run_id == run->run_id; });
   }
-  run->program->device->runs--;
   delete run;
-}
-
-fabric_code run_progress(fabric_run* run, fabric_progress* out) {
-  const auto total = static_cast<uint32_t>(run->program->table.ops.size());
-  fabric_progress progress{sizeof progress, run->trace.done, total, 0};
-  give(progress, out);
-  return FABRIC_OK;
-}
-
-fabric_code device_status(fabric_device* device, fabric_device_status* out) {
-  fabric_device_status status{};
-  status.buffers = device->buffers;
-  status.programs = device->programs;
-  status.runs = device->runs;
-  status.queues_made = 1;
-  status.queues_busy = device->queues_busy;
-  status.memory_used_bytes = device->memory_used_bytes;
-  give(status, out);
-  return FABRIC_OK;
 }
 
 const char* last_error() { return last_error_text.c_str(); }
@@ -467,9 +424,7 @@ constexpr fabric_api kApi = {sizeof(fabric_api),
                              run_cancel,
                              run_receipt,
                              run_free,
-                             last_error,
-                             run_progress,
-                             device_status};
+                             last_error};
 
 static_assert(sizeof(blake3::Digest) == 32, "digests lie side by side");
 

@@ -461,8 +461,6 @@ extern "C" __attribute__((visibility("default"))) const fabric_api* fabric_query
                                  run_cancel,
                                  run_receipt,
                                  run_free,
-                                 last_error,
-                                 nullptr,
-                                 nullptr};
+                                 last_error};
   return host_major == FABRIC_MAJOR ? &api : nullptr;
 }

@@ -1,5 +1,5 @@
 /*
- * fabric.h: the C interface between a node and what computes for it. Version 1.1.
+ * fabric.h: the C interface between a node and what computes for it. Version 1.0.
  *
  * A fabric is a shared object that exports `fabric_query`. The host loads it in a process of its
  * own, so that a crash ends that process and nothing else. The built-in CPU fabric goes the same
@@ -16,15 +16,8 @@
  * - Programs arrive as flat op tables (native/runtime/op-table.h), never as programs. A fabric
  *   checks the table again.
  * - A device that fails its self-test is not listed by `probe`.
- * - `given` buffers are only read. A fabric writes to `made` buffers, to the range a `to` names and
- *   to the structs it is handed, and nowhere else in the host's memory.
- * - A fabric keeps to itself: it starts no process, never exits, leaves signals, standard streams,
- *   environment, working directory, locale and floating-point modes of the host's threads alone,
- * and has no thread left when `cleanup` returns. After `cleanup`, `init` may be called again.
- * - Every call but `run_wait` returns in good time, and `run_wait` when its time is over.
  * - All functions may be called from any thread; one object is used by one thread at a time, but
- *   for `run_cancel` and `run_progress`, which may be called at any moment between run_start and
- *   run_free.
+ *   for `run_cancel`, which may be called at any moment between run_start and run_free.
  * - Host callbacks may be called from any thread until `cleanup` has returned.
  * - Results equal docs/reference/numerics.md bit for bit, or the device does not exist.
  */
@@ -40,7 +33,7 @@ extern "C" {
 #endif
 
 #define FABRIC_MAJOR 1u
-#define FABRIC_MINOR 1u
+#define FABRIC_MINOR 0u
 #define FABRIC_ENTRY "fabric_query"
 
 typedef enum fabric_code {
@@ -125,26 +118,6 @@ typedef struct fabric_receipt {
   uint64_t free_count;
 } fabric_receipt;
 
-/* How far a run has come, in ops of its table. Since 1.1. */
-typedef struct fabric_progress {
-  uint32_t struct_size;
-  uint32_t ops_done;
-  uint32_t ops_total;
-  uint32_t reserved;
-} fabric_progress;
-
-/* What a device holds for its host at this moment. Since 1.1. */
-typedef struct fabric_device_status {
-  uint32_t struct_size;
-  uint32_t buffers;
-  uint32_t programs;
-  uint32_t runs;
-  /* Queues are pooled: a run takes an idle one before another is made. */
-  uint32_t queues_made; /* since init */
-  uint32_t queues_busy;
-  uint64_t memory_used_bytes; /* of the buffers it allocated */
-} fabric_device_status;
-
 typedef struct fabric_api {
   uint32_t struct_size;
   uint32_t major;
@@ -191,10 +164,6 @@ typedef struct fabric_api {
 
   /* Of the calling thread; never null. */
   const char* (*last_error)(void);
-
-  /* Since 1.1; may be null. */
-  fabric_code (*run_progress)(fabric_run* run, fabric_progress* out);
-  fabric_code (*device_status)(fabric_device* device, fabric_device_status* out);
 } fabric_api;
 
 /* Null when the fabric does not speak `host_major`. */

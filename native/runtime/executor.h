@@ -19,8 +19,6 @@ struct Trace {
   std::vector<blake3::Digest> ops;
   std::vector<uint64_t> op_ns;
   blake3::Digest output;
-  // Ops that are finished; may be read while the run goes on.
-  std::atomic<uint32_t> done{0};
 };
 
 // `values` holds a pointer for each value: inputs and weights to read, op outputs to write.

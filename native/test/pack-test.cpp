@@ -68,9 +68,7 @@ struct Counts {
 
 using Outputs = std::vector<std::vector<uint8_t>>;
 
-using Made = std::vector<std::span<const uint8_t>>;
-
-void compare(const pack::Case& test, const Made& outputs, Counts& counts) {
+void compare(const pack::Case& test, const Outputs& outputs, Counts& counts) {
   for (size_t op = 0; op < outputs.size(); op++) {
     const blake3::Digest digest = blake3::hash(outputs[op]);
     if (std::memcmp(digest.data(), test.digests.data() + 32 * op, 32) == 0) continue;
@@ -89,7 +87,7 @@ std::vector<uint64_t> output_bytes(const runtime::Table& table) {
   return bytes;
 }
 
-void on_fabric(plugin::Host& host, const pack::Case& test, const runtime::Table& table,
+void on_fabric(const plugin::Host& host, const pack::Case& test, const runtime::Table& table,
                Counts& counts) {
   static uint64_t run_id = 0;
   uint32_t first_op = 0;
@@ -99,15 +97,12 @@ void on_fabric(plugin::Host& host, const pack::Case& test, const runtime::Table&
   }
   plugin::CancelToken token;
   const auto run = host.run(test.table, ++run_id, test.given, output_bytes(table), token);
-  if (run.code != FABRIC_OK || run.fault) {
-    std::printf("%s: code %d, %s %s\n", test.name.c_str(), run.code, run.fault.code.c_str(),
-                run.fault.detail.c_str());
+  if (run.code != FABRIC_OK) {
+    std::printf("%s: code %d, %s\n", test.name.c_str(), run.code, run.reason.c_str());
     counts.failed++;
     return;
   }
-  Made made;
-  for (const auto& out : run.outputs) made.emplace_back(out->data(), out->size());
-  compare(test, made, counts);
+  compare(test, run.outputs, counts);
 }
 
 }  // namespace
@@ -125,9 +120,9 @@ int main(int count, char** arguments) {
   const bool is_reference = std::strcmp(arguments[2], "reference") == 0;
   plugin::Host host;
   if (!is_reference) {
-    const plugin::Fault fault = host.open(arguments[2], {options, false, {}});
-    if (fault) {
-      std::fprintf(stderr, "%s %s\n", fault.code.c_str(), fault.detail.c_str());
+    const std::string reason = host.open(arguments[2], options);
+    if (!reason.empty()) {
+      std::fprintf(stderr, "%s\n", reason.c_str());
       return 2;
     }
   }
@@ -144,7 +139,7 @@ int main(int count, char** arguments) {
     if (outputs.empty()) {
       counts.unsupported++;
     } else {
-      compare(test, Made(outputs.begin(), outputs.end()), counts);
+      compare(test, outputs, counts);
     }
   }
   std::printf("%u passed, %u failed, %u unsupported\n", counts.passed, counts.failed,

@@ -7,7 +7,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { unreachable } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { RefusalError, refusal, refuse } from '../base/refusal.ts'
@@ -20,12 +20,7 @@ import { installMatchProbe } from '../ledger/probe.ts'
 import { openProposals } from '../ledger/proposals-records.ts'
 import { LANES, VERIFICATIONS } from '../ledger/types/market.ts'
 import { validatorsAt } from '../ledger/validators.ts'
-import {
-  openNode,
-  type ProviderOptions,
-  type RunningNode,
-  type ValidatorKeys,
-} from '../node/compose.ts'
+import { openNode, type RunningNode, type ValidatorKeys } from '../node/compose.ts'
 import type { NodeConfig } from '../node/config.ts'
 import type { Engine } from '../node/engine.ts'
 import type { NodeFact } from '../node/events.ts'
@@ -52,7 +47,6 @@ import { signTransaction } from './wallet.ts'
 export const NODE_VERSION = '0.1.0'
 /** Bytes of one uploaded blob. */
 const UPLOAD_BYTES_MAX = 64 * 1024 * 1024
-const MIB = 1_048_576
 /** Accounts a faucet gives to. */
 const FAUCET_ACCOUNTS_MAX = 10_000
 
@@ -83,10 +77,6 @@ export async function hostNode(options: HostOptions): Promise<HostedNode> {
     history: undefined,
   }
   const { tamper } = options
-  const tamperLate: Tamper = (job, outcome, done) => {
-    if (tamper === undefined || late.blobs === undefined) done(outcome)
-    else tamper(late.blobs)(job, outcome, done)
-  }
   const node = await openNode({
     dataDir: config.dataDir,
     genesis: await readGenesisFile(genesisPath(config)),
@@ -94,7 +84,22 @@ export async function hostNode(options: HostOptions): Promise<HostedNode> {
     listen: config.listen,
     bootstrap: config.bootstrap,
     ...keys,
-    provider: providerOf(config, tamper === undefined ? undefined : tamperLate),
+    provider:
+      config.fabrics === 'none'
+        ? undefined
+        : {
+            threads: config.fabricThreads,
+            benchmarkCommit: config.benchmarkCommit,
+            profiles: config.tensorProfile,
+            ...(tamper === undefined
+              ? {}
+              : {
+                  tamper: (job, outcome, done) => {
+                    if (late.blobs === undefined) done(outcome)
+                    else tamper(late.blobs)(job, outcome, done)
+                  },
+                }),
+          },
     verifierThreads: config.verifyWorkers,
     logger: log,
     meter,
@@ -302,20 +307,6 @@ function faucetOf(config: NodeConfig, node: RunningNode) {
       if ('refusal' in outcome) granted.delete(account)
       done('refusal' in outcome ? outcome : { id, value })
     })
-  }
-}
-
-/** A node provides when it was given a fabric to do so. */
-function providerOf(config: NodeConfig, tamper: Tamper | undefined): ProviderOptions | undefined {
-  const { fabrics, fabricPlugin, fabricThreads, pluginMemoryMib } = config
-  if (fabrics === 'none' && fabricPlugin === '') return undefined
-  const plugin = { path: resolve(fabricPlugin), memoryBytes: pluginMemoryMib * MIB }
-  return {
-    threads: fabricThreads,
-    benchmarkCommit: config.benchmarkCommit,
-    profiles: config.tensorProfile,
-    ...(fabricPlugin === '' ? {} : { plugin }),
-    ...(tamper === undefined ? {} : { tamper }),
   }
 }
 

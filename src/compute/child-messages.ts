@@ -5,26 +5,19 @@
 
 import type { Refusal } from '../base/refusal.ts'
 import type { AllocationEvent } from '../base/tensor-profile.ts'
-import type { FabricLimits, OpenStep } from './fabric-limits.ts'
 import type { Wanted } from './gather.ts'
 
 /** Settings that a fabric's `init` is given as one JSON object. */
 export type FabricOptions = Readonly<Record<string, string | number | boolean>>
 
-/** How a child is started: one JSON argument. */
-export interface ChildConfig {
+/** How a fabric child is started: one JSON argument. */
+export interface FabricChildConfig {
   readonly addonPath: string
   readonly fabricPath: string
   readonly blobFolder: string
   /** 0: one for each core. */
   readonly threads: number
-}
-
-export interface FabricChildConfig extends ChildConfig {
-  readonly options: FabricOptions
-  /** Written by others: its answers are known before it is believed, and its limits are narrow. */
-  readonly isForeign: boolean
-  readonly limits: FabricLimits
+  readonly options?: FabricOptions
 }
 
 export interface RunMessage {
@@ -50,19 +43,7 @@ export interface ComputeMessage {
   readonly wantedOps: readonly number[]
 }
 
-/** One op on bytes at hand, and what must come out. */
-export interface KnownAnswer {
-  /** Name of the op. */
-  readonly op: string
-  readonly table: Uint8Array
-  readonly given: readonly Uint8Array[]
-  readonly opBytes: readonly number[]
-  readonly expected: Uint8Array
-}
-
 export type ToFabric =
-  /** What a stranger's fabric is asked for when it has said that it is at this step. */
-  | { readonly kind: 'answers'; readonly answers: readonly KnownAnswer[] }
   | RunMessage
   | ComputeMessage
   | { readonly kind: 'cancel'; readonly runId: bigint }
@@ -86,14 +67,8 @@ export interface DeviceFacts {
 }
 
 export type FromFabric =
-  /** Said before the step is taken, so that who waits knows what it waits for. */
-  | { readonly kind: 'step'; readonly step: OpenStep }
   | { readonly kind: 'ready'; readonly facts: DeviceFacts }
-  | { readonly kind: 'unusable'; readonly refusal: Refusal }
-  /** A call into the fabric has not returned in time; the process is of no use any more. */
-  | { readonly kind: 'hung'; readonly during: string; readonly forMs: number }
-  /** What the fabric logged and measured, one line each. */
-  | { readonly kind: 'told'; readonly lines: readonly string[] }
+  | { readonly kind: 'unusable'; readonly reason: string }
   | {
       readonly kind: 'done'
       readonly runId: bigint

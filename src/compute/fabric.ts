@@ -77,8 +77,8 @@ export interface CancelHandle {
 }
 
 export interface FabricExit {
-  /** Names what the fabric did. */
-  readonly refusal: Refusal
+  /** Exit code or signal name. */
+  readonly reason: string
   /** Hex id of the job that was running, if any. */
   readonly jobId: string | undefined
 }
@@ -86,7 +86,6 @@ export interface FabricExit {
 export interface Fabric {
   readonly manifest: FabricManifest
   run(job: FabricJob, done: (outcome: RunOutcome) => void): CancelHandle
-  /** Called whenever the process of the fabric dies or is ended for what it did. The next job starts
-   * it again. */
+  /** Called whenever the process of the fabric dies unasked. It is started again by the next job. */
   onExit(listen: (exit: FabricExit) => void): void
 }

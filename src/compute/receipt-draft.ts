@@ -6,14 +6,13 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { utf8 } from '../base/bytes.ts'
+import { concatBytes, utf8 } from '../base/bytes.ts'
 import { blake3 } from '../base/hash.ts'
 import { outputDigestOf } from '../program/digest.ts'
 import { outputOps } from '../program/op-table.ts'
 import { traceRoot } from '../program/trace.ts'
 import type { Program } from '../program/types.ts'
 import type { FabricManifest, RunDone } from './fabric.ts'
-import { traceManifest } from './trace-manifest.ts'
 
 const FABRIC_NAME_BYTES_MAX = 32
 
@@ -25,6 +24,11 @@ export interface ReceiptDraft {
   readonly traceRoot: Uint8Array
   /** BLAKE3 of the trace manifest. */
   readonly manifestDigest: Uint8Array
+}
+
+/** The trace manifest: the digests of all op outputs in program order, joined. */
+export function traceManifest(opDigests: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(...opDigests)
 }
 
 export function draftReceipt(

@@ -17,7 +17,6 @@ import { refusal } from '../base/refusal.ts'
 import { durationMs } from '../base/time.ts'
 import { type Courier, openCourier, type Tamper } from '../compute/courier.ts'
 import type { Fabric } from '../compute/fabric.ts'
-import { FOREIGN_LIMITS } from '../compute/fabric-limits.ts'
 import { type BlobStore, DEFAULT_BLOB_LIMITS, openBlobStore } from '../compute/io/blob-store.ts'
 import { openFabricProcess } from '../compute/io/fabric-process.ts'
 import { ownKernelDigest } from '../compute/io/kernel-manifest.ts'
@@ -55,8 +54,6 @@ export interface ValidatorKeys {
 export interface ProviderOptions {
   /** Threads that its fabric may take, 0 for one a core. */
   readonly threads: number
-  /** A fabric of others, in place of the built-in one. */
-  readonly plugin?: { readonly path: string; readonly memoryBytes: number }
   /** Named in its receipts; '' for none. */
   readonly benchmarkCommit?: string
   /** Whether allocations are logged for each job and told in receipts. */
@@ -194,25 +191,12 @@ function openBlobs(dataDir: string, late: Late): BlobStore {
 
 async function openFabric({ provider, dataDir, logger }: NodeOptions, blobs: BlobStore) {
   if (provider === undefined) return undefined
-  const { threads, plugin, profiles } = provider
-  const onTold = (lines: readonly string[]): void => {
-    for (const line of lines) logger.debug('fabric-said', { line })
-  }
-  const fabric = await openFabricProcess(
-    plugin === undefined
-      ? { blobs, threads, onTold, kernelDigest: ownKernelDigest() }
-      : { blobs, threads, onTold, fabricPath: plugin.path, ...foreign(plugin.memoryBytes) },
-  )
-  fabric.onExit(({ refusal: { code, facts } }) => logger.warn('fabric-ended', { ...facts, code }))
-  if (profiles !== true) return fabric
+  const kernelDigest = ownKernelDigest()
+  const fabric = await openFabricProcess({ blobs, threads: provider.threads, kernelDigest })
+  if (provider.profiles !== true) return fabric
   return profiledFabric(fabric, profileLogPath(dataDir), ({ code, facts }) =>
     logger.warn('profile-not-written', { code, ...facts }),
   )
-}
-
-/** What others wrote is bounded in everything; its kernels are for the chain to know. */
-function foreign(memoryBytes: number) {
-  return { isForeign: true, limits: { ...FOREIGN_LIMITS, memoryBytes } }
 }
 
 function courierOf(

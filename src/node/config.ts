@@ -81,8 +81,6 @@ const SETTINGS = {
   faucetNblock: setting('TB_FAUCET_NBLOCK', nblock, '5000000000000', 'What the faucet gives to one account, nBLOCK.'),
   fabrics: setting('TB_BLOCKTORCH_FABRIC', z.enum(['none', 'auto', 'cpu']), 'none', 'Fabric offered by a provider; auto takes the best that passes its self-test.'),
   fabricThreads: setting('TB_BLOCKTORCH_THREADS', whole(0, 1_024), '0', 'Threads of a fabric; 0 for one a core.'),
-  fabricPlugin: setting('TB_BLOCKTORCH_FABRIC_PLUGIN', path.or(z.literal('')), '', 'Shared object of a fabric of others that a provider offers in place of a built-in one; empty for none.'),
-  pluginMemoryMib: setting('TB_BLOCKTORCH_PLUGIN_MEMORY_MIB', whole(64, 16_777_216), '16384', 'Most memory of the process of such a fabric, MiB; at most 3/4 of the machine.'),
   verifyWorkers: setting('TB_BLOCKTORCH_VERIFY_WORKERS', whole(0, 1_024), '0', 'Threads of the verifier; 0 for one a core.'),
   benchmarkCommit: setting('TB_BLOCKTORCH_BENCHMARK_COMMIT', text.regex(/^([0-9a-f]{40})?$/, 'forty hexadecimal digits'), '', 'Commit of the benchmark named in receipts; empty for none.'),
   tensorProfile: setting('TB_BLOCKTORCH_PROFILE', toggle, 'off', 'Whether allocations are logged for each job.', 'ORCHARD_TENSOR_PROFILE'),

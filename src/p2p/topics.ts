@@ -22,7 +22,7 @@ export const PAYLOAD_BYTES_MAX: Readonly<Record<Topic, number>> = {
   'slashing-evidence': 64 * KIB,
   receipts: 16 * KIB,
   attestations: 16 * KIB,
-  transactions: 120 * KIB,
+  transactions: 96 * KIB,
   'job-offers': 8 * KIB,
 }
 

@@ -29,9 +29,9 @@ import type { OpDefinition, OpNode, OpSite, Program, TensorType, WeightType } fr
 import { checkArity, outputType } from './typing.ts'
 
 export const PROGRAM_VERSION = 1
-export const PROGRAM_BYTES_MAX: number = 96 * 1024
+export const PROGRAM_BYTES_MAX: number = 64 * 1024
 export const INPUTS_MAX = 16
-export const WEIGHTS_MAX = 512
+export const WEIGHTS_MAX = 64
 export const OPS_MAX = 4096
 export const OUTPUTS_MAX = 16
 export const ARGS_MAX = 8

@@ -4,7 +4,7 @@ import type { RefusalTable } from '../base/refusal.ts'
 
 export const REFUSALS: RefusalTable = {
   program_oversized: {
-    meaning: 'The encoding of the program is longer than 96 KiB.',
+    meaning: 'The encoding of the program is longer than 64 KiB.',
     remedy: 'Split the program, or move constants into weights.',
   },
   program_version_unknown: {

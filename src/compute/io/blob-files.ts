@@ -10,10 +10,9 @@
 
 import {
   closeSync,
-  fstatSync,
   fsyncSync,
   openSync,
-  readSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -71,32 +70,11 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/**
- * The bytes of a blob, or nothing when there is no such file.
- * @param allocate memory to read into, of the length that the file has
- */
-export function readBlobFile(
-  folder: string,
-  digest: Uint8Array,
-  allocate: (lengthBytes: number) => Uint8Array = (length) => new Uint8Array(length),
-): Uint8Array | undefined {
-  const file = openIfThere(blobPath(folder, digest))
-  if (file === undefined) return undefined
+/** The bytes of a blob, or nothing when there is no such file. */
+export function readBlobFile(folder: string, digest: Uint8Array): Uint8Array | undefined {
   try {
-    const bytes = allocate(fstatSync(file).size)
-    let length = 0
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = readSync(file, bytes, length, bytes.length - length, null)
-    }
-    return bytes.subarray(0, length)
-  } finally {
-    closeSync(file)
-  }
-}
-
-function openIfThere(path: string): number | undefined {
-  try {
-    return openSync(path, 'r')
+    const { buffer, byteOffset, byteLength } = readFileSync(blobPath(folder, digest))
+    return new Uint8Array(buffer, byteOffset, byteLength)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

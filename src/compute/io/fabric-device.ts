@@ -8,21 +8,19 @@
  */
 
 import { assert } from '../../base/assert.ts'
-import { type Refusal, RefusalError, refusal, refuse } from '../../base/refusal.ts'
+import { RefusalError, refusal, refuse } from '../../base/refusal.ts'
 import type { AllocationEvent } from '../../base/tensor-profile.ts'
 import { outputDigestOf } from '../../program/digest.ts'
 import { encodeOpTable, opOutputBytes } from '../../program/op-table.ts'
 import type { Program } from '../../program/types.ts'
-import type { ComputeMessage, DeviceFacts } from '../child-messages.ts'
-import type { FabricLimits } from '../fabric-limits.ts'
+import { ADDON_PATH } from '../../runtime/io/native-addon.ts'
+import type { DeviceFacts, FabricChildConfig, FromFabric, ToFabric } from '../child-messages.ts'
 import { ISA_KNOB, type Isa, isaEnvironment } from '../isa.ts'
+import { type Child, openChild } from './child-process.ts'
 import { type FabricEntry, isBuilt } from './fabric-catalogue.ts'
-import { FabricLink, type RunAnswer } from './fabric-link.ts'
 
 /** A run that takes longer ends with its process. */
 export const RUN_MS_MAX = 600_000
-/** Of the outputs that are wanted back. */
-const OUTPUT_BYTES_MAX = 2_000_000_000
 
 export interface DeviceOptions {
   readonly entry: FabricEntry
@@ -31,8 +29,6 @@ export interface DeviceOptions {
   /** 0: one for each core. */
   readonly threads?: number
   readonly runMsMax?: number
-  /** Other than the usual ones. */
-  readonly limits?: FabricLimits
 }
 
 /** What one run has made. */
@@ -54,7 +50,7 @@ export interface FabricDevice {
    * @param program checked
    * @param given inputs, then weights, each as long as its type says
    * @param wantedOps ops whose bytes are wanted back
-   * @throws RefusalError fabric_* that names what the fabric did
+   * @throws RefusalError fabric_refused | fabric_crashed
    */
   run(
     program: Program,
@@ -64,7 +60,7 @@ export interface FabricDevice {
   close(): Promise<void>
 }
 
-/** @throws RefusalError fabric_not_built | isa_unavailable | fabric_* that names why there is none */
+/** @throws RefusalError fabric_not_built | fabric_unusable | isa_unavailable */
 export async function openFabricDevice(options: DeviceOptions): Promise<FabricDevice> {
   const { entry, isa } = options
   if (!isBuilt(entry)) refuse('fabric_not_built', { fabric: entry.name, remedy: entry.remedy })
@@ -85,39 +81,50 @@ export async function openFabricDevice(options: DeviceOptions): Promise<FabricDe
   }
 }
 
+type Heard = FromFabric | { readonly kind: 'ended'; readonly reason: string }
+
 class Device {
-  readonly #link: FabricLink
+  readonly #child: Child<ToFabric>
   readonly #runMsMax: number
-  #waiting: ((answer: RunAnswer | { readonly kind: 'dead'; named: Refusal }) => void) | undefined
+  readonly #openMsMax: number
+  #waiting: ((heard: Heard) => void) | undefined
+  #isOpen = false
   #runs = 0n
 
-  constructor({ entry, isa, threads, runMsMax, limits }: DeviceOptions) {
-    this.#runMsMax = runMsMax ?? RUN_MS_MAX
-    this.#link = new FabricLink({
+  constructor({ entry, isa, threads, runMsMax }: DeviceOptions) {
+    const config: FabricChildConfig = {
+      addonPath: ADDON_PATH,
       fabricPath: entry.path,
-      isForeign: entry.kind === 'plugin',
       blobFolder: '',
       threads: threads ?? 0,
       options: entry.options,
-      openMsMax: entry.openMsMax,
-      ...(limits === undefined ? {} : { limits }),
+    }
+    this.#runMsMax = runMsMax ?? RUN_MS_MAX
+    this.#openMsMax = entry.openMsMax
+    this.#child = openChild<ToFabric, FromFabric>({
+      entry: './fabric-child.js',
+      config,
       env: isaEnvironment(isa),
-      messageBytesMax: OUTPUT_BYTES_MAX,
-      onAnswer: (answer) => this.#waiting?.(answer),
-      onDeath: (named) => this.#waiting?.({ kind: 'dead', named }),
+      onMessage: (message) => {
+        // A process that was started again after a crash says so before it answers.
+        if (!this.#isOpen || message.kind !== 'ready') this.#waiting?.(message)
+      },
+      onExit: (reason) => this.#waiting?.({ kind: 'ended', reason }),
     })
   }
 
   async open(): Promise<DeviceFacts> {
-    try {
-      return await this.#link.open()
-    } catch (error) {
-      if (!(error instanceof RefusalError)) throw error
-      // The fabric speaks of the variable when the instruction set is what it cannot take.
-      const reason = String(error.refusal.facts['reason'] ?? '')
-      if (reason.startsWith(ISA_KNOB)) refuse('isa_unavailable', { reason })
-      throw error
+    // The first message starts the process; a cancel of no run does nothing else.
+    const message = await this.#ask({ kind: 'cancel', runId: 0n }, this.#openMsMax)
+    if (message.kind === 'ready') {
+      this.#isOpen = true
+      return message.facts
     }
+    const isKnown = message.kind === 'unusable' || message.kind === 'ended'
+    const reason = isKnown ? message.reason : message.kind
+    // The fabric speaks of the variable when the instruction set is what it cannot take.
+    const code = reason.startsWith(ISA_KNOB) ? 'isa_unavailable' : 'fabric_unusable'
+    return refuse(code, { reason })
   }
 
   async run(
@@ -128,46 +135,33 @@ class Device {
     const table = encodeOpTable(program)
     const opBytes = opOutputBytes(program)
     const runId = ++this.#runs
-    const answer = await this.#ask({ kind: 'compute', runId, table, given, opBytes, wantedOps })
-    if (answer.kind === 'dead') throw new RefusalError(answer.named)
-    if (answer.kind === 'failed') throw new RefusalError(answer.refusal)
-    const fits = answer.kind === 'computed' && answer.runId === runId
-    if (!fits || !isWhole(answer, opBytes, wantedOps)) {
-      return refuse('fabric_answer_wrong', { during: 'run', reason: answer.kind })
+    const asked: ToFabric = { kind: 'compute', runId, table, given, opBytes, wantedOps }
+    const message = await this.#ask(asked, this.#runMsMax)
+    if (message.kind === 'computed') {
+      const { opDigests, outputs, micros, profile } = message
+      const outputDigest = outputDigestOf(program, opDigests)
+      return { opDigests, outputDigest, outputs, micros, profile }
     }
-    const { opDigests, outputs, micros, profile } = answer
-    return { opDigests, outputDigest: outputDigestOf(program, opDigests), outputs, micros, profile }
+    if (message.kind === 'failed') throw new RefusalError(message.refusal)
+    const reason = message.kind === 'ended' ? message.reason : message.kind
+    throw new RefusalError(refusal('fabric_crashed', { reason }))
   }
 
   close(): Promise<void> {
-    return this.#link.close()
+    return this.#child.close()
   }
 
-  /** The answer to one message, or how the process ended. */
-  #ask(message: ComputeMessage): Promise<RunAnswer | { readonly kind: 'dead'; named: Refusal }> {
+  /** The next thing that the child says, or how it ended. */
+  #ask(message: ToFabric, msMax: number): Promise<Heard> {
     assert(this.#waiting === undefined, 'a device is asked one thing at a time')
     return new Promise((resolve) => {
-      const forMs = this.#runMsMax
-      const late = refusal('fabric_hung', { during: 'run', forMs })
-      const timer = setTimeout(() => this.#link.kill(late), forMs)
+      const timer = setTimeout(() => this.#child.kill(), msMax)
       this.#waiting = (answer) => {
         this.#waiting = undefined
         clearTimeout(timer)
         resolve(answer)
       }
-      this.#link.run(message, '')
+      this.#child.send(message)
     })
   }
-}
-
-function isWhole(
-  { opDigests, outputs }: Extract<RunAnswer, { kind: 'computed' }>,
-  opBytes: readonly number[],
-  wantedOps: readonly number[],
-): boolean {
-  return (
-    opDigests.length === opBytes.length &&
-    outputs.length === wantedOps.length &&
-    outputs.every((bytes, at) => bytes.length === opBytes[wantedOps[at] as number])
-  )
 }

@@ -2,18 +2,25 @@
  * A fabric behind a child process: what `fabric.ts` promises, whatever the child does.
  *
  *   idle --run--> busy --answer--> idle
- *                  |--cancel, no answer within the grace--> SIGKILL --> idle
- *                  `--exit unasked, rule broken--> failed{fabric_...} --> idle
+ *                  |--cancel, no answer within the grace--> SIGKILL --exit--> idle
+ *                  `--exit unasked--> failed{fabric_crashed}
  *
  * One run at a time; the courier sees to that. The next run starts the process anew.
  */
 
 import { assert, unreachable } from '../../base/assert.ts'
 import { equalBytes, toHex } from '../../base/bytes.ts'
-import { type Refusal, refusal, refuse } from '../../base/refusal.ts'
+import { type Refusal, RefusalError, refusal, refuse } from '../../base/refusal.ts'
 import { encodeOpTable, givenBytes, opOutputBytes, outputOps } from '../../program/op-table.ts'
-import { CPU_FABRIC_PATH } from '../../runtime/io/native-addon.ts'
-import type { DeviceFacts, RunMessage } from '../child-messages.ts'
+import { ADDON_PATH, CPU_FABRIC_PATH } from '../../runtime/io/native-addon.ts'
+import type {
+  DeviceFacts,
+  FabricChildConfig,
+  FabricOptions,
+  FromFabric,
+  RunMessage,
+  ToFabric,
+} from '../child-messages.ts'
 import type {
   CancelHandle,
   Fabric,
@@ -23,14 +30,22 @@ import type {
   RunOutcome,
 } from '../fabric.ts'
 import type { BlobStore } from './blob-store.ts'
-import { FabricLink, type FabricPlace, type RunAnswer } from './fabric-link.ts'
+import { type Child, openChild } from './child-process.ts'
+import { OPEN_MS_MAX } from './fabric-catalogue.ts'
 
-export interface FabricProcessOptions extends Partial<FabricPlace> {
+/** A cancelled run that has not ended by then is killed with its process. */
+export const CANCEL_GRACE_MS = 1_000
+
+export interface FabricProcessOptions {
   readonly blobs: BlobStore
+  readonly fabricPath?: string
+  readonly options?: FabricOptions
+  /** Opening the device, self-test included. */
+  readonly openMsMax?: number
+  /** 0: one for each core. */
+  readonly threads?: number
   /** When given, a fabric built from other kernels is refused. */
   readonly kernelDigest?: Uint8Array
-  /** What the fabric logged, measured or printed; one line each. */
-  readonly onTold?: (lines: readonly string[]) => void
 }
 
 export interface FabricProcess extends Fabric {
@@ -44,9 +59,10 @@ interface Busy {
   readonly job: FabricJob
   readonly done: (outcome: RunOutcome) => void
   isCancelled: boolean
+  killTimer: NodeJS.Timeout | undefined
 }
 
-/** @throws RefusalError fabric_* that names why there is no such fabric. */
+/** @throws RefusalError fabric_unusable | fabric_kernels_foreign */
 export async function openFabricProcess(options: FabricProcessOptions): Promise<FabricProcess> {
   const device = new DeviceProcess(options)
   try {
@@ -70,39 +86,58 @@ export async function openFabricProcess(options: FabricProcessOptions): Promise<
 
 class DeviceProcess {
   readonly #blobs: BlobStore
-  readonly #link: FabricLink
+  readonly #openMsMax: number
+  readonly #child: Child<ToFabric>
   readonly #listeners: ((exit: FabricExit) => void)[] = []
+  #opened: ((outcome: DeviceFacts | Refusal) => void) | undefined
   #busy: Busy | undefined
   #runs = 0n
 
-  constructor({ blobs, ...place }: FabricProcessOptions) {
-    this.#blobs = blobs
-    this.#link = new FabricLink({
-      ...place,
-      fabricPath: place.fabricPath ?? CPU_FABRIC_PATH,
-      blobFolder: blobs.folder,
-      onAnswer: (answer) => this.#hear(answer),
-      onDeath: (named, last) => this.#mourn(named, last),
+  constructor(options: FabricProcessOptions) {
+    this.#blobs = options.blobs
+    this.#openMsMax = options.openMsMax ?? OPEN_MS_MAX
+    const config: FabricChildConfig = {
+      addonPath: ADDON_PATH,
+      fabricPath: options.fabricPath ?? CPU_FABRIC_PATH,
+      blobFolder: options.blobs.folder,
+      threads: options.threads ?? 0,
+      ...(options.options === undefined ? {} : { options: options.options }),
+    }
+    this.#child = openChild<ToFabric, FromFabric>({
+      entry: './fabric-child.js',
+      config,
+      onMessage: (message) => this.#hear(message),
+      onExit: (reason) => this.#mourn(reason),
     })
   }
 
-  /** @throws RefusalError fabric_* */
+  /** @throws RefusalError fabric_unusable */
   open(): Promise<DeviceFacts> {
-    return this.#link.open()
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#child.kill(), this.#openMsMax)
+      this.#opened = (outcome) => {
+        this.#opened = undefined
+        clearTimeout(timer)
+        if ('code' in outcome) reject(new RefusalError(outcome))
+        else resolve(outcome)
+      }
+      // The first message starts the process; a cancel of no run does nothing else.
+      this.#child.send({ kind: 'cancel', runId: 0n })
+    })
   }
 
   run(job: FabricJob, done: (outcome: RunOutcome) => void): CancelHandle {
     assert(this.#busy === undefined, 'a fabric runs one job at a time')
     const message = runMessage(job, ++this.#runs)
     const { runId } = message
-    const run: Busy = { runId, job, done, isCancelled: false }
+    const run: Busy = { runId, job, done, isCancelled: false, killTimer: undefined }
     this.#busy = run
     const neededBytes = message.opBytes.reduce((sum, bytes) => sum + bytes, 0)
     if (neededBytes > this.#blobs.freeBytes()) {
       const full = refusal('blob_store_full', { neededBytes })
       queueMicrotask(() => this.#settle({ kind: 'failed', refusal: full }))
     } else {
-      this.#link.run(message, job.jobId)
+      this.#child.send(message)
     }
     return { cancel: () => this.#cancel(run) }
   }
@@ -112,75 +147,74 @@ class DeviceProcess {
   }
 
   pid(): number | undefined {
-    return this.#link.pid()
+    return this.#child.pid()
   }
 
   close(): Promise<void> {
-    return this.#link.close()
+    return this.#child.close()
   }
 
   #cancel(run: Busy): void {
     if (this.#busy !== run || run.isCancelled) return
     run.isCancelled = true
-    this.#link.cancel(run.runId)
+    this.#child.send({ kind: 'cancel', runId: run.runId })
+    run.killTimer = setTimeout(() => this.#child.kill(), CANCEL_GRACE_MS)
   }
 
   #settle(outcome: RunOutcome): void {
     const ended = this.#busy
     if (ended === undefined) return
     this.#busy = undefined
+    clearTimeout(ended.killTimer)
     ended.done(outcome)
   }
 
-  #hear(answer: RunAnswer): void {
-    const run = this.#busy
-    if (run === undefined || answer.runId !== run.runId) return
-    if (answer.kind === 'computed' || !fits(answer, run)) {
-      const job = run.job.jobId
-      this.#link.kill(refusal('fabric_answer_wrong', { during: 'run', reason: answer.kind, job }))
-    } else {
-      this.#settle(this.#outcomeOf(run.job, answer))
+  #hear(message: FromFabric): void {
+    if (message.kind === 'ready') {
+      this.#opened?.(message.facts)
+    } else if (message.kind === 'unusable') {
+      // A device that stops passing its self-test after a restart fails the run it was started for.
+      const reason = refusal('fabric_unusable', { reason: message.reason })
+      this.#opened?.(reason)
+      this.#settle({ kind: 'failed', refusal: reason })
+    } else if (message.kind !== 'computed' && message.runId === this.#busy?.runId) {
+      this.#settle(this.#outcomeOf(this.#busy.job, message))
     }
   }
 
-  /** The process has ended unasked, or was ended for what it did. */
-  #mourn(named: Refusal, last: RunAnswer | undefined): void {
-    const run = this.#busy
-    const exit = { refusal: named, jobId: run?.job.jobId }
-    for (const listen of this.#listeners) listen(exit)
-    if (run?.isCancelled === true) this.#settle({ kind: 'cancelled' })
-    else this.#settle({ kind: 'failed', refusal: named, ...profileOf(last) })
+  /** The process has ended unasked. */
+  #mourn(reason: string): void {
+    const jobId = this.#busy?.job.jobId
+    this.#opened?.(refusal('fabric_unusable', { reason }))
+    for (const listen of this.#listeners) listen({ reason, jobId })
+    if (this.#busy?.isCancelled === true) {
+      this.#settle({ kind: 'cancelled' })
+    } else {
+      const crashed = refusal('fabric_crashed', { reason, job: jobId ?? '' })
+      this.#settle({ kind: 'failed', refusal: crashed })
+    }
   }
 
-  #outcomeOf(job: FabricJob, answer: JobAnswer): RunOutcome {
-    switch (answer.kind) {
+  #outcomeOf(job: FabricJob, message: RunAnswer): RunOutcome {
+    switch (message.kind) {
       case 'cancelled':
         return { kind: 'cancelled' }
       case 'failed':
-        return { kind: 'failed', refusal: answer.refusal, profile: answer.profile }
+        return { kind: 'failed', refusal: message.refusal, profile: message.profile }
       case 'done':
-        this.#blobs.adopt(answer.written)
-        return doneOf(job, answer)
+        this.#blobs.adopt(message.written)
+        return doneOf(job, message)
       default:
-        return unreachable(answer)
+        return unreachable(message)
     }
   }
 }
 
-function profileOf(answer: RunAnswer | undefined) {
-  return answer?.kind === 'failed' ? { profile: answer.profile } : {}
-}
+type RunAnswer = Exclude<FromFabric, { kind: 'ready' | 'unusable' | 'computed' }>
 
-type JobAnswer = Exclude<RunAnswer, { kind: 'computed' }>
-
-/** Whether an answer is one that this run can have. */
-function fits(answer: JobAnswer, { job, isCancelled }: Busy): boolean {
-  if (answer.kind === 'cancelled') return isCancelled
-  return answer.kind === 'failed' || answer.opDigests.length === job.program.ops.length
-}
-
-function doneOf(job: FabricJob, answer: Extract<JobAnswer, { kind: 'done' }>): RunOutcome {
-  const { opDigests, outputDigest, manifestDigest, micros, allocBytes, freeBytes, profile } = answer
+function doneOf(job: FabricJob, message: Extract<RunAnswer, { kind: 'done' }>): RunOutcome {
+  const { opDigests, outputDigest, manifestDigest, micros, allocBytes, freeBytes, profile } =
+    message
   const lengths = opOutputBytes(job.program)
   const outputs = outputOps(job.program).map((op) => ({
     digest: opDigests[op] as Uint8Array,

@@ -67,33 +67,16 @@ interface VectorText {
   readonly out: VectorTensor
 }
 
-/** Of the vectors of a file, one line each, those that are wanted. */
-export type ChooseVectors = (lines: readonly string[]) => readonly string[]
-
-/**
- * Every suite, in the order of the ops.
- * @throws RefusalError vectors_damaged
- */
-export function readGoldenSuites(
-  folder: string = VECTORS_FOLDER,
-  choose: ChooseVectors = (lines) => lines,
-): GoldenSuite[] {
+/** Every suite, in the order of the ops. @throws RefusalError vectors_damaged */
+export function readGoldenSuites(folder: string = VECTORS_FOLDER): GoldenSuite[] {
   const digests = JSON.parse(readFileSync(join(folder, 'digests.json'), 'utf8')) as object
   return Object.entries(digests).map(([file, digest]) => {
     const text = readFileSync(join(folder, file), 'utf8')
     const found = toHex(blake3(utf8(text)))
     if (found !== digest) refuse('vectors_damaged', { file, found, wanted: String(digest) })
-    const vectors = choose(linesOf(text)).map((line) => vectorOf(JSON.parse(line) as VectorText))
+    const vectors = (JSON.parse(text) as readonly VectorText[]).map(vectorOf)
     return { op: file.replace(/\.json$/, ''), vectors }
   })
-}
-
-/** The file is a list with one vector a line: between its brackets, but for the commas. */
-function linesOf(text: string): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => line.replace(/,$/, ''))
 }
 
 function vectorOf({ id, version, attrs, args, out }: VectorText): GoldenVector {

@@ -20,15 +20,18 @@ import { traceRoot } from '../../program/trace.ts'
 import type { Program } from '../../program/types.ts'
 import { loadAddon, type NativeAddon, type NativeRun } from '../../runtime/io/native-addon.ts'
 import { nativeHash } from '../../runtime/io/native-hash.ts'
-import type { ChildConfig, FromVerifier, VerifyMessage } from '../child-messages.ts'
+import type { FabricChildConfig, FromVerifier, VerifyMessage } from '../child-messages.ts'
 import type { Wanted } from '../gather.ts'
 import { readBlobFile } from './blob-files.ts'
-import { openParent } from './child-channel.ts'
+
+function say(message: FromVerifier): void {
+  process.send?.(message)
+}
 
 /** What is being verified, read and decoded. */
 interface Case {
   readonly addon: NativeAddon
-  readonly config: ChildConfig
+  readonly config: FabricChildConfig
   readonly message: VerifyMessage
   readonly program: Program
   /** Inputs and weights. */
@@ -49,22 +52,27 @@ class BlobLacking extends Error {
   }
 }
 
-function main(config: ChildConfig): void {
-  const say = openParent<FromVerifier, VerifyMessage>((message) => {
+function main(config: FabricChildConfig): void {
+  // At once: an orderly exit would wait for kernels that nobody waits for any more.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  const addon = loadAddon(config.addonPath)
+  installHash(nativeHash(addon))
+  const facts = addon.openFabric(config.fabricPath, JSON.stringify({ threads: config.threads }))
+  if ('refused' in facts) {
+    say({ kind: 'unusable', reason: facts.refused })
+    return
+  }
+  process.on('message', (message: VerifyMessage) => {
     verify(caseOf(addon, config, message)).then(say, (error: unknown) => {
       if (!(error instanceof BlobLacking)) throw error
       const { blob, isToFetch } = error
       say({ kind: 'lacks', requestId: message.requestId, blob, isToFetch })
     })
   })
-  const addon = loadAddon(config.addonPath)
-  installHash(nativeHash(addon))
-  const facts = addon.openFabric(config.fabricPath, JSON.stringify({ threads: config.threads }))
-  if ('refused' in facts) say({ kind: 'unusable', reason: `${facts.refused} ${facts.reason}` })
-  else say({ kind: 'ready' })
+  say({ kind: 'ready' })
 }
 
-function caseOf(addon: NativeAddon, config: ChildConfig, message: VerifyMessage): Case {
+function caseOf(addon: NativeAddon, config: FabricChildConfig, message: VerifyMessage): Case {
   const program = decodeProgram(message.programBytes)
   const lengths = givenBytes(program)
   const digests = [...message.inputDigests, ...program.weights.map(({ digest }) => digest)]
@@ -199,4 +207,4 @@ function microsSince(start: number): number {
   return Math.round((performance.now() - start) * 1000)
 }
 
-main(JSON.parse(process.argv[2] ?? '{}') as ChildConfig)
+main(JSON.parse(process.argv[2] ?? '{}') as FabricChildConfig)

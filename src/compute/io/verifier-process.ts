@@ -13,7 +13,7 @@ import { toHex } from '../../base/bytes.ts'
 import { type Refusal, refusal } from '../../base/refusal.ts'
 import { encodeOpTable, givenBytes, opOutputBytes } from '../../program/op-table.ts'
 import { ADDON_PATH, CPU_FABRIC_PATH } from '../../runtime/io/native-addon.ts'
-import type { ChildConfig, FromVerifier, VerifyMessage } from '../child-messages.ts'
+import type { FabricChildConfig, FromVerifier, VerifyMessage } from '../child-messages.ts'
 import { gatherBlobs, type Wanted } from '../gather.ts'
 import type { Lanes, LaneVerdict, VerifyRequest } from '../lanes.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -69,7 +69,7 @@ class ChildLanes implements VerifierProcess {
     this.#blobs = options.blobs
     this.#verifyMsMax = options.verifyMsMax ?? VERIFY_MS_MAX
     this.#onCrash = options.onCrash ?? (() => undefined)
-    const config: ChildConfig = {
+    const config: FabricChildConfig = {
       addonPath: ADDON_PATH,
       fabricPath: CPU_FABRIC_PATH,
       blobFolder: options.blobs.folder,
@@ -79,7 +79,7 @@ class ChildLanes implements VerifierProcess {
       entry: './verifier-child.js',
       config,
       onMessage: (message) => this.#hear(message),
-      onExit: ({ reason }) => this.#mourn(reason),
+      onExit: (reason) => this.#mourn(reason),
     })
   }
 
@@ -126,7 +126,7 @@ class ChildLanes implements VerifierProcess {
     this.#wasLate = false
     this.#timer = setTimeout(() => {
       this.#wasLate = true
-      this.#child.kill('SIGKILL')
+      this.#child.kill()
     }, this.#verifyMsMax)
     this.#child.send(trial.message)
   }

@@ -32,12 +32,11 @@ export const OBJECT_KIND_BYTES: Readonly<Record<ObjectKind, number>> = {
 }
 
 /** Longest body of any kind, bytes; each kind has its own, smaller limit. */
-export const ENVELOPE_BODY_BYTES_MAX: number = 120 * 1024
+export const ENVELOPE_BODY_BYTES_MAX: number = 96 * 1024
 
 /** Longest envelope of each kind on gossip and in a block, bytes (protocol.md §2). */
 export const ENVELOPE_BYTES_MAX: Readonly<Record<ObjectKind, number>> = {
-  // A program of the longest kind with all its weights; a block's section holds one of these.
-  transaction: 120 * 1024,
+  transaction: 96 * 1024,
   offer: 8 * 1024,
   'cancel-offer': 8 * 1024,
   receipt: 16 * 1024,

@@ -26,8 +26,8 @@ export const ROLE_VALIDATOR = 1
 export const ROLE_PROVIDER = 2
 
 /** Most bytes of a registered program's canonical IR. */
-export const PROGRAM_BYTES_MAX: number = 96 * 1024
-export const PROGRAM_WEIGHTS_MAX = 512
+export const PROGRAM_BYTES_MAX: number = 64 * 1024
+export const PROGRAM_WEIGHTS_MAX = 64
 export const PROPOSAL_ITEMS_MAX = 16
 
 const Weight = container({
@@ -120,7 +120,7 @@ export const TransactionCodec = container({
   nonce: u64,
   tip: u128,
   action: u8,
-  payload: byteList(118 * 1024),
+  payload: byteList(90 * 1024),
 })
 
 export type Transaction = Decoded<typeof TransactionCodec>

@@ -27,23 +27,6 @@ export interface NativeDevice {
   readonly kernelDigest: Uint8Array
 }
 
-export interface NativeRefusal {
-  /** A code of `src/compute/refusals.ts`. */
-  readonly refused: string
-  readonly reason: string
-}
-
-/** 0 for no limit. */
-export interface NativeLimits {
-  readonly memoryBytes: number
-  readonly fileBytes: number
-  readonly descriptors: number
-  /** Without processes of its own, sockets, and signals to others. */
-  readonly isAlone: boolean
-  /** The process that is not outlived. */
-  readonly parentPid: number
-}
-
 export type NativeRun =
   | {
       readonly kind: 'done'
@@ -54,14 +37,7 @@ export type NativeRun =
       readonly allocBytes: number
       readonly freeBytes: number
     }
-  | {
-      readonly kind: 'failed'
-      /** A code of `src/compute/refusals.ts`. */
-      readonly refused: string
-      /** FABRIC_* as the fabric gave it; 0 when the host found the fault. */
-      readonly code: number
-      readonly reason: string
-    }
+  | { readonly kind: 'failed'; readonly code: number; readonly reason: string }
   | { readonly kind: 'cancelled' }
 
 export interface NativeFold {
@@ -89,16 +65,7 @@ export interface NativeAddon {
     path: string,
     done: (digest: Uint8Array | undefined, lengthBytes: number) => void,
   ): void
-  /**
-   * @param isForeign written by others: outputs are hashed here, and signals looked after
-   * @param onStep told of each step before it is taken
-   */
-  openFabric(
-    path: string,
-    optionsJson: string,
-    isForeign?: boolean,
-    onStep?: (step: 'load' | 'init' | 'probe') => void,
-  ): NativeDevice | NativeRefusal
+  openFabric(path: string, optionsJson: string): NativeDevice | { readonly refused: string }
   /** -1 when every op is supported, else the first that is not; -2 for a malformed table. */
   fabricSupports(table: Uint8Array): number
   fabricCost(table: Uint8Array): { estimateMicros: number; memoryPeakBytes: number } | undefined
@@ -111,18 +78,6 @@ export interface NativeAddon {
     done: (run: NativeRun) => void,
   ): () => void
   fabricProfile(): readonly ProfileLine[]
-  /** What the fabric logged and measured since the last call. */
-  fabricLines(): readonly string[]
-  /** The call into the fabric that has not returned yet. */
-  fabricPhase(): { readonly name: string; readonly forMs: number } | undefined
-  /** Memory between guards, which every run looks at; undefined when there is none. */
-  guardedBytes(lengthBytes: number): Uint8Array | undefined
-  /** @returns the limits that the system does not know, joined by commas */
-  limitProcess(limits: NativeLimits): string
-  /** Processor seconds that are left; 0 for no limit. */
-  limitCpu(seconds: number): void
-  /** Of this process; -1 where the system does not tell. */
-  processFacts(): { readonly descriptors: number; readonly threads: number }
   /** Blocks until the verdict; for the verifier process. */
   foldVerify(
     table: Uint8Array,

@@ -55,7 +55,7 @@ describe('the fabric commands', () => {
     write('broken.so', new Uint8Array([1, 2, 3]))
     const [broken] = rows(await run('list', '--fabric', 'broken.so', '--json'), 'fabrics')
     check.deepEqual([broken?.['fabric'], broken?.['available']], ['broken', false])
-    check.equal(broken?.['code'], 'fabric_not_loadable')
+    check.equal(broken?.['code'], 'fabric_unusable')
     const words = await run('list', '--fabric', 'absent.so')
     check.match(words.stdout, /absent +not built: give the path of its shared object/)
   })

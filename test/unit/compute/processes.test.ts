@@ -25,8 +25,7 @@ import {
   type VerifierProcess,
 } from '../../../src/compute/io/verifier-process.ts'
 import type { LaneVerdict } from '../../../src/compute/lanes.ts'
-import { outcomeWith } from '../../../src/compute/receipt-draft.ts'
-import { traceManifest } from '../../../src/compute/trace-manifest.ts'
+import { outcomeWith, traceManifest } from '../../../src/compute/receipt-draft.ts'
 import { type NamedProgram, ProgramBuilder } from '../../../src/program/builder.ts'
 import { adjudicate } from '../../../src/program/fraud.ts'
 import { opOutputBytes } from '../../../src/program/op-table.ts'
@@ -230,7 +229,7 @@ describe('fabric process', () => {
     'answers for a job when its process is killed, and runs the next one',
     onScene(async (scene) => {
       const exits: string[] = []
-      scene.fabric.onExit(({ refusal }) => exits.push(`${refusal.code} ${refusal.facts['reason']}`))
+      scene.fabric.onExit(({ reason }) => exits.push(reason))
       const { ended } = await startLong(scene)
       const pid = scene.fabric.pid()
       check.ok(pid !== undefined)
@@ -238,7 +237,7 @@ describe('fabric process', () => {
       const outcome = await ended
       check.ok(outcome.kind === 'failed')
       check.equal(outcome.refusal.code, 'fabric_crashed')
-      check.deepEqual(exits, ['fabric_crashed SIGKILL'])
+      check.deepEqual(exits, ['SIGKILL'])
       await runDone(scene, int8Sample())
       check.notEqual(scene.fabric.pid(), pid)
     }),
@@ -262,10 +261,7 @@ describe('fabric process', () => {
       const code = (name: string) => (error: unknown) =>
         error instanceof RefusalError && error.refusal.code === name
       const absent = join(folder, 'absent.so')
-      await check.rejects(
-        openFabricProcess({ blobs, fabricPath: absent }),
-        code('fabric_not_loadable'),
-      )
+      await check.rejects(openFabricProcess({ blobs, fabricPath: absent }), code('fabric_unusable'))
       const kernelDigest = new Uint8Array(32)
       await check.rejects(
         openFabricProcess({ blobs, kernelDigest }),

@@ -6,15 +6,6 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { encode } from '../../../src/base/codec.ts'
 import { attempt, type Refusal } from '../../../src/base/refusal.ts'
-import { SECTION_BYTES_MAX } from '../../../src/ledger/sections.ts'
-import { ENVELOPE_BYTES_MAX, EnvelopeCodec } from '../../../src/ledger/types/envelope.ts'
-import {
-  ACTIONS,
-  PROGRAM_BYTES_MAX as LEDGER_PROGRAM_BYTES_MAX,
-  PROGRAM_WEIGHTS_MAX,
-  TransactionCodec,
-} from '../../../src/ledger/types/transaction.ts'
-import { PAYLOAD_BYTES_MAX } from '../../../src/p2p/topics.ts'
 import { intAttribute, ProgramBuilder } from '../../../src/program/builder.ts'
 import {
   checkProgram,
@@ -177,31 +168,6 @@ describe('a program', () => {
     check.ok(encode(ProgramCodec, program).length > PROGRAM_BYTES_MAX)
     const outcome = attempt(() => decodeProgram(encode(ProgramCodec, program)))
     check.ok('refused' in outcome && outcome.refused.code === 'program_oversized')
-  })
-})
-
-describe('the longest program', () => {
-  it('fits a transaction with all its weights, and a transaction fits the section of a block', () => {
-    check.equal(LEDGER_PROGRAM_BYTES_MAX, PROGRAM_BYTES_MAX)
-    check.equal(PROGRAM_WEIGHTS_MAX, WEIGHTS_MAX)
-    const weight = { digest: new Uint8Array(32), length: 1n, dtype: F32 }
-    const payload = encode(ACTIONS['register-program'].codec, {
-      ir: new Uint8Array(PROGRAM_BYTES_MAX),
-      name: new Uint8Array(64),
-      weights: Array.from({ length: WEIGHTS_MAX }, () => weight),
-    })
-    const body = encode(TransactionCodec, {
-      sender: new Uint8Array(32),
-      nonce: 1n,
-      tip: 1n,
-      action: ACTIONS['register-program'].byte,
-      payload,
-    })
-    const envelope = { kind: 1, body, signature: new Uint8Array(64) }
-    const bytes = encode(EnvelopeCodec, envelope).length
-    check.ok(bytes <= ENVELOPE_BYTES_MAX.transaction)
-    check.ok(bytes <= PAYLOAD_BYTES_MAX.transactions)
-    check.ok(ENVELOPE_BYTES_MAX.transaction <= SECTION_BYTES_MAX.transactions)
   })
 })
 
